@@ -1,0 +1,55 @@
+/**
+ * Every bound of the service in one place. Over a bound is an explicit error that names it, never a silent truncation.
+ * Sizes of text are UTF-16 code units unless the name ends in `Bytes`.
+ */
+export const limits = {
+  /** Source name, matched by {@link sourcePattern}. */
+  sourceChars: 64,
+  /** Document id as UTF-8, after percent-decoding. */
+  documentIdBytes: 512,
+  titleChars: 500,
+  urlChars: 2_048,
+  /** Document body as UTF-8. */
+  bodyBytes: 2 * 1024 * 1024,
+  /** Whole HTTP request body: the largest document, its JSON escapes and its metadata. */
+  requestBytes: 8 * 1024 * 1024,
+  /** Request body of /retrieve. */
+  queryRequestBytes: 64 * 1024,
+  aclEntries: 1_000,
+  /** User, group, agent or role name, after NFC. */
+  principalChars: 256,
+  labels: 50,
+  labelChars: 64,
+  supersedes: 50,
+  ownerChars: 256,
+  queryChars: 2_000,
+  topK: 50,
+  maxTokens: 100_000,
+  filterSources: 100,
+  filterLabels: 50,
+  /** Encoded token in the Authorization header. */
+  tokenBytes: 16 * 1024,
+  tokenGroups: 1_000,
+  /** Actors in an `act` chain. */
+  actors: 4,
+  /** Principals of one caller after the role closure. */
+  principals: 5_000,
+  pageSize: 1_000,
+  cursorChars: 2_048,
+  /** Chunks of one document. More makes the document fail, visibly. */
+  chunksPerDocument: 5_000,
+  /** Highest content version and revision: the largest integer that JSON readers agree on. */
+  version: Number.MAX_SAFE_INTEGER,
+  policyBytes: 1024 * 1024,
+  policyRules: 20_000,
+  policyTestFiles: 100,
+  policyTests: 2_000,
+  roleDepth: 9,
+} as const;
+
+/** Source names: one path segment, safe in a file name, a policy object and a URL. */
+export const sourcePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Tenant names follow the same rule as sources. */
+export const tenantPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Labels are lower case, so that `Confidential` and `confidential` cannot both exist. */
+export const labelPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;

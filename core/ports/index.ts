@@ -1,0 +1,117 @@
+import type { VisibilityFilter } from "../access/visible.ts";
+import type { DocumentKey } from "../document.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
+
+/** One chunk as the index stores it. */
+export interface IndexedChunk {
+  /** UUIDv5 over tenant, source, document, generation and chunk number. */
+  readonly chunkId: string;
+  /** 0-based position in the document. */
+  readonly chunk: number;
+  readonly text: string;
+  readonly headingPath: readonly string[];
+  /** UTF-16 offsets into the accepted body; end is exclusive. */
+  readonly startChar: number;
+  readonly endChar: number;
+  /** Tokens of `text` as the embedder counts them: what a `max_tokens` budget is made of. */
+  readonly tokens: number;
+  /** Unit length, the model's dimension, finite. */
+  readonly vector: Float32Array;
+  /** Analysed terms with their counts, title and headings included. */
+  readonly terms: ReadonlyMap<string, number>;
+  /** Number of analysed terms: the length in BM25. */
+  readonly termCount: number;
+}
+
+/** The chunks of one generation; immutable once written. */
+export interface IndexedGeneration {
+  readonly key: DocumentKey;
+  readonly generation: number;
+  readonly fingerprint: string;
+  readonly chunks: readonly IndexedChunk[];
+}
+
+/** Conditions that a request may add. Absent = no condition; an empty list is the same as absent. */
+export interface SearchConditions {
+  readonly sources?: readonly string[];
+  /** Documents that carry at least one of these labels. */
+  readonly labels?: readonly string[];
+  /** ISO 8601, inclusive; a document without a date does not match. */
+  readonly updatedAfter?: string;
+  readonly updatedBefore?: string;
+}
+
+/** What a search runs inside. Visibility is not optional. */
+export interface SearchFilter {
+  readonly visibility: VisibilityFilter;
+  /** The quality gates, or `null` for the second search that finds the reason. */
+  readonly eligible: { readonly trust: TrustPolicy /** ms since epoch */; readonly now: number } | null;
+  readonly conditions: SearchConditions;
+}
+
+export interface IndexQuery {
+  readonly fingerprint: string;
+  /** Unit length. */
+  readonly vector: Float32Array;
+  /** Distinct analysed terms of the query, in their order. */
+  readonly terms: readonly string[];
+  readonly filter: SearchFilter;
+  /** Chunks per half (dense, lexical). */
+  readonly limit: number;
+}
+
+/** A chunk found by either half; both scores are always given. */
+export interface IndexHit {
+  readonly key: DocumentKey;
+  readonly generation: number;
+  readonly chunkId: string;
+  readonly chunk: number;
+  /** Raw cosine, −1 … 1. */
+  readonly similarity: number;
+  /** BM25 over the filter's statistics, ≥ 0. */
+  readonly bm25: number;
+}
+
+export interface IndexAnswer {
+  /** The union of the best `limit` of both halves, in no particular order. */
+  readonly hits: readonly IndexHit[];
+  /** True when a higher limit would give no further hit. */
+  readonly exhausted: boolean;
+  /** Statistics over the filter: nothing in them depends on a document outside it. */
+  readonly statistics: {
+    readonly chunks: number;
+    /** Chunks that contain each query term, in the order of the terms. */
+    readonly documentFrequency: readonly number[];
+  };
+}
+
+/** What is returned to a caller of a chunk, fetched only for survivors of the re-check. */
+export interface ChunkText {
+  readonly chunkId: string;
+  readonly text: string;
+  readonly headingPath: readonly string[];
+  readonly startChar: number;
+  readonly endChar: number;
+  readonly tokens: number;
+}
+
+/**
+ * Chunks and vectors: derived, disposable, and not the security boundary (every hit is re-checked against the ledger).
+ * Any failure is an AppError `index-unavailable`.
+ */
+export interface VectorIndex {
+  /** Writes a whole generation; writing the same one again changes nothing. Searchable once the ledger has published it. */
+  write(generation: IndexedGeneration): Promise<void>;
+  /** Erases a generation; one that is not there is no error. */
+  remove(key: DocumentKey, generation: number, fingerprint: string): Promise<void>;
+  search(query: IndexQuery): Promise<IndexAnswer>;
+  /** Documents that a filter selects, in the order of `compareKeys`, after a key (exclusive): for checking the filter itself. */
+  documents(
+    fingerprint: string,
+    filter: SearchFilter,
+    page: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
+  ): Promise<readonly DocumentKey[]>;
+  /** Texts by chunk id; an id that is gone is absent from the map. */
+  texts(chunkIds: readonly string[]): Promise<ReadonlyMap<string, ChunkText>>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,124 @@
+import type { Access } from "../access/acl.ts";
+import type { ContentInfo, DocumentKey, DocumentRecord, IndexFailure } from "../document.ts";
+
+/** An accepted document, ready to be committed. */
+export interface PutDocument extends ContentInfo {
+  readonly key: DocumentKey;
+  readonly body: string;
+  readonly contentHash: string;
+  readonly requestHash: string;
+  readonly access: Access;
+  /** False when the caller may write content but not share: the command then fails with `forbidden` if access would change. */
+  readonly mayShare: boolean;
+  /** The access revision that the caller expects, from If-Match; absent = none expected. */
+  readonly expectedAccessRevision?: number;
+}
+
+/**
+ * `created` and `updated` were committed; `unchanged` is a repeat of the accepted version; `ignored` is an older version than the
+ * accepted or deleted one.
+ */
+export interface PutResult {
+  readonly outcome: "created" | "updated" | "unchanged" | "ignored";
+  readonly record: DocumentRecord;
+}
+
+export interface PutAccess {
+  readonly key: DocumentKey;
+  readonly access: Access;
+  readonly expectedAccessRevision?: number;
+}
+
+export interface DeleteDocument {
+  readonly key: DocumentKey;
+  /** Deletes every content up to this version; an older one than the accepted is ignored. */
+  readonly version: number;
+}
+
+export interface DeleteResult {
+  readonly outcome: "deleted" | "unchanged" | "ignored";
+  readonly record: DocumentRecord;
+}
+
+/** A generation in the index of one fingerprint. */
+export interface GenerationRef {
+  readonly key: DocumentKey;
+  readonly generation: number;
+  readonly fingerprint: string;
+}
+
+export interface PublishGeneration extends GenerationRef {
+  /** The two revisions that the worker read: the publish is a compare-and-set on both. */
+  readonly contentVersion: number;
+  readonly accessRevision: number;
+  readonly chunkCount: number;
+}
+
+/** Which documents {@link Ledger.list} gives. `lagging`: the wanted generation is neither live nor failed. */
+export type ListState = "stored" | "failed" | "lagging";
+
+export interface ListQuery {
+  readonly tenant: string;
+  readonly source?: string;
+  readonly state: ListState;
+  /** With `lagging`: the fingerprint that must be live. */
+  readonly fingerprint: string;
+  /** The last key of the page before, exclusive, in the order of `compareKeys`. */
+  readonly after?: { readonly source: string; readonly id: string };
+  /** 1 … limits.pageSize. */
+  readonly limit: number;
+}
+
+/**
+ * The only authority about documents, with the content store beside it. Every accepted write is durable when its promise
+ * resolves. Any failure of the store is an AppError `ledger-unavailable`.
+ */
+export interface Ledger {
+  /**
+   * Commits content and access together.
+   * - version older than the accepted one, or not newer than a tombstone: `ignored`;
+   * - same version and same request hash: `unchanged` (also when the access was changed since: a repeat never restores it);
+   * - same version, other request: throws `version-conflict`;
+   * - otherwise a new generation; access that differs from the wanted access raises the access revision.
+   * @throws AppError `version-conflict`, `revision-mismatch`, `forbidden`, `ledger-unavailable`
+   */
+  putDocument(command: PutDocument): Promise<PutResult>;
+  /**
+   * Commits access alone; takes effect for live content at its commit when that content is the wanted one.
+   * The same access again changes nothing and keeps the revision.
+   * @throws AppError `not-found`, `revision-mismatch`, `ledger-unavailable`
+   */
+  putAccess(command: PutAccess): Promise<DocumentRecord>;
+  /** Leaves a tombstone, erases the body and retires every generation. @throws AppError `not-found` when it never existed. */
+  deleteDocument(command: DeleteDocument): Promise<DeleteResult>;
+
+  /** Records in the order of the keys; the batch of the re-check. */
+  read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]>;
+  /** The accepted body of a generation, or `undefined` once superseded or deleted. */
+  readBody(key: DocumentKey, generation: number): Promise<string | undefined>;
+  /** One page in the order of `compareKeys`. Tombstones are part of `stored`. */
+  list(query: ListQuery): Promise<readonly DocumentRecord[]>;
+  /** Documents of all tenants whose wanted generation is neither live nor failed, oldest acceptance first. */
+  lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]>;
+
+  /** Notes, before any write to the index, that a generation is being written. False when it is not the wanted one any more. */
+  announce(generation: GenerationRef): Promise<boolean>;
+  /**
+   * Makes a generation live in one compare-and-set. `stale`: the wanted content moved on, or was deleted; `access-moved`: the
+   * access revision did, read again and publish again. Retires the generation that was live.
+   */
+  publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved">;
+  /** Records that a wanted generation cannot be indexed. Ignored when it is not the wanted one any more. */
+  fail(key: DocumentKey, failure: IndexFailure): Promise<void>;
+  /** Generations retired before an instant (ms since epoch), and announced ones that never became live and are not wanted. */
+  collectable(before: number, limit: number): Promise<readonly GenerationRef[]>;
+  /** Forgets a generation after the index has erased it. */
+  collected(generation: GenerationRef): Promise<void>;
+
+  /** Disables or enables a user or agent at once. */
+  setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void>;
+  /** Those of the principals that are disabled. */
+  disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]>;
+
+  close(): Promise<void>;
+}

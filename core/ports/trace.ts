@@ -1,0 +1,78 @@
+import type { Principal } from "../access/principal.ts";
+import type { AbstainReason } from "../retrieval/response.ts";
+
+/**
+ * What became of a candidate chunk. `returned` is in the response; the others name the gate that dropped it:
+ * `recheck` the ledger did not confirm it, `floor` the raw cosine, `confidence` the whole answer, `top_k` and `budget` the
+ * request's own limits, `stale` and `untrusted` the quality gates (seen only by the second search).
+ */
+export type CandidateGate =
+  | "returned"
+  | "recheck"
+  | "floor"
+  | "confidence"
+  | "top_k"
+  | "budget"
+  | "stale"
+  | "untrusted";
+
+/** A candidate chunk, best first. Ids and numbers only: a trace never holds passage text. */
+export interface TraceCandidate {
+  readonly source: string;
+  readonly id: string;
+  readonly generation: number;
+  readonly chunkId: string;
+  readonly chunk: number;
+  readonly similarity: number;
+  readonly bm25: number;
+  /** The fused rank score; an order, never a confidence. */
+  readonly fused: number;
+  readonly gate: CandidateGate;
+}
+
+/** Everything that a decision was made from, so that it can be explained and made again. */
+export interface Trace {
+  /** `ret_…`, random. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly user: string;
+  readonly actors: readonly string[];
+  readonly principals: readonly Principal[];
+  /** The clock that the gates read, ms since the epoch. */
+  readonly at: number;
+  readonly durationMs: number;
+  readonly query: string;
+  readonly request: {
+    readonly topK: number;
+    readonly maxTokens: number | null;
+    readonly minConfidence: number | null;
+    readonly conditions: Readonly<Record<string, unknown>>;
+  };
+  readonly versions: {
+    readonly policy: string;
+    readonly trust: string;
+    readonly index: string;
+    readonly embedding_model: string;
+  };
+  readonly gates: { readonly floor: number; readonly threshold: number };
+  readonly features: Readonly<Record<string, number>>;
+  readonly candidates: readonly TraceCandidate[];
+  readonly decision: {
+    readonly outcome: "answered" | "abstained";
+    readonly reason: AbstainReason | null;
+    readonly confidence: number;
+  };
+}
+
+/** Keeps traces in batches, off the hot path, within a retention limit. */
+export interface TraceStore {
+  /** Never throws and never waits: a trace that cannot be kept is counted, not allowed to fail an answer. */
+  record(trace: Trace): void;
+  /** A trace of this tenant, also one that was recorded a moment ago. */
+  get(tenant: string, id: string): Promise<Trace | undefined>;
+  /** Writes what waits. */
+  flush(): Promise<void>;
+  /** Traces that could not be kept since the start. */
+  lost(): number;
+  close(): Promise<void>;
+}
