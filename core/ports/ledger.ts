@@ -94,6 +94,11 @@ export interface Ledger {
 
   /** Records in the order of the keys; the batch of the re-check. */
   read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]>;
+  /**
+   * Records whose live content (of the fingerprint) names one of the keys in `quality.supersedes`; each once, in the order of
+   * `compareKeys`. Whether the caller may read such a record, and so whether it counts, is the re-check's business.
+   */
+  replacements(keys: readonly DocumentKey[], fingerprint: string): Promise<readonly DocumentRecord[]>;
   /** The accepted body of a generation, or `undefined` once superseded or deleted. */
   readBody(key: DocumentKey, generation: number): Promise<string | undefined>;
   /** One page in the order of `compareKeys`. Tombstones are part of `stored`. */
