@@ -1,4 +1,7 @@
-import type { IssuerConfig } from "#adapters/identity-jose/issuers.ts";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { type IssuerConfig, issuersSchema } from "#adapters/identity-jose/issuers.ts";
 
 /** Everything that a running service needs to know. Only main files and the command line read the environment to make one. */
 export interface ServiceConfig {
@@ -23,4 +26,88 @@ export interface ServiceConfig {
   readonly rejectedPolicyMaxAgeMs: number;
   readonly traceRetention: { readonly maxAgeMs: number; readonly maxCount: number };
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
+}
+
+const dayMs = 86_400_000;
+const whole = (min: number, max: number, fallback: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+
+const environmentSchema = z
+  .object({
+    RETICENT_HOST: z.string().min(1).default("127.0.0.1"),
+    RETICENT_PORT: whole(0, 65_535, 8080),
+    RETICENT_DATA: z.string().min(1).default("./data"),
+    RETICENT_POLICIES: z.string().min(1).default("./policies"),
+    RETICENT_ISSUERS: z.string().min(1).optional(),
+    RETICENT_AUDIENCE: z.string().min(1).max(256).default("reticent"),
+    RETICENT_RATE_LIMIT: whole(1, 1_000_000, 600),
+    RETICENT_DEADLINE_MS: whole(100, 60_000, 10_000),
+    RETICENT_GRACE_MS: whole(0, 600_000, 30_000),
+    RETICENT_SWEEP_MS: whole(100, 600_000, 5_000),
+    RETICENT_POLICY_POLL_MS: whole(50, 60_000, 500),
+    RETICENT_REJECTED_POLICY_HOURS: whole(1, 24 * 365, 24),
+    RETICENT_TRACE_DAYS: whole(0, 3_650, 30),
+    RETICENT_TRACE_COUNT: whole(0, 10_000_000, 100_000),
+    RETICENT_LOG_LEVEL: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
+    RETICENT_EMBEDDER: z.literal("hashed").default("hashed"),
+  })
+  .refine((env) => env.RETICENT_GRACE_MS > env.RETICENT_DEADLINE_MS, {
+    path: ["RETICENT_GRACE_MS"],
+    message: "must be longer than RETICENT_DEADLINE_MS: a request in flight may still read the generation",
+  });
+
+/** Bad settings, all of them at once. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(problems.join("; "));
+    this.name = "ConfigError";
+  }
+}
+
+/**
+ * Reads the settings from environment variables named `RETICENT_…`.
+ * @throws ConfigError that names every bad setting, an unknown `RETICENT_…` variable of the service included.
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
+  const known = new Set(Object.keys(environmentSchema.shape));
+  const unknown = Object.keys(env).filter((name) => name.startsWith("RETICENT_") && !known.has(name) && !clientNames.has(name));
+  const parsed = environmentSchema.safeParse(env);
+  const problems = unknown.map((name) => `${name} is not a setting`);
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  }
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  const settings = parsed.data;
+  return {
+    host: settings.RETICENT_HOST,
+    port: settings.RETICENT_PORT,
+    dataDir: resolve(settings.RETICENT_DATA),
+    policyDir: resolve(settings.RETICENT_POLICIES),
+    issuers: settings.RETICENT_ISSUERS === undefined ? [] : readIssuers(settings.RETICENT_ISSUERS),
+    audience: settings.RETICENT_AUDIENCE,
+    rateLimitPerMinute: settings.RETICENT_RATE_LIMIT,
+    deadlineMs: settings.RETICENT_DEADLINE_MS,
+    graceMs: settings.RETICENT_GRACE_MS,
+    sweepMs: settings.RETICENT_SWEEP_MS,
+    policyPollMs: settings.RETICENT_POLICY_POLL_MS,
+    rejectedPolicyMaxAgeMs: settings.RETICENT_REJECTED_POLICY_HOURS * 3_600_000,
+    traceRetention: { maxAgeMs: settings.RETICENT_TRACE_DAYS * dayMs, maxCount: settings.RETICENT_TRACE_COUNT },
+    logLevel: settings.RETICENT_LOG_LEVEL,
+  };
+}
+
+/** Variables of the command-line clients: theirs, but no mistake in the environment of a service. */
+const clientNames: ReadonlySet<string> = new Set(["RETICENT_URL", "RETICENT_TOKEN"]);
+
+/** The settings of an environment without any variable, with some of them replaced. */
+export function defaultConfig(overrides: Partial<ServiceConfig> = {}): ServiceConfig {
+  return { ...parseConfig({}), ...overrides };
+}
+
+function readIssuers(file: string): readonly IssuerConfig[] {
+  try {
+    return issuersSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error).replaceAll("\n", " ") : String(error);
+    throw new ConfigError([`RETICENT_ISSUERS: ${file}: ${why}`]);
+  }
 }

@@ -1,0 +1,103 @@
+import { DatabaseSync } from "node:sqlite";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import type { Clock } from "#core/ports/clock.ts";
+import type { Trace, TraceStore } from "#core/ports/trace.ts";
+
+/** Settings of the trace file. */
+export interface TraceStoreOptions {
+  /** The database file; `:memory:` for tests. A file of its own, so that writing traces never waits for, or delays, the ledger. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly retention: { readonly maxAgeMs: number; readonly maxCount: number };
+  /** Time between two batches, ms. */
+  readonly flushMs?: number;
+  /** Traces that may wait for a batch; more are counted as lost. */
+  readonly maxWaiting?: number;
+  /** Told once per failed batch. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/**
+ * Keeps traces in an SQLite file. A batch is written at an interval, off the path of a request; the retention limit (age and count)
+ * is applied with each batch. A trace is compressed JSON; it never holds passage text.
+ */
+export function openTraceStore(options: TraceStoreOptions): TraceStore {
+  const { clock, retention, flushMs = 250, maxWaiting = 10_000, onError = () => {} } = options;
+  const database = new DatabaseSync(options.file);
+  database.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA secure_delete = ON;
+    CREATE TABLE IF NOT EXISTS traces (
+      sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+      tenant TEXT NOT NULL,
+      id TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      trace BLOB NOT NULL,
+      UNIQUE (tenant, id)
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS traces_at ON traces (at);
+  `);
+  const insert = database.prepare("INSERT OR IGNORE INTO traces (tenant, id, at, trace) VALUES (?, ?, ?, ?)");
+  const select = database.prepare("SELECT trace FROM traces WHERE tenant = ? AND id = ?");
+  const expire = database.prepare("DELETE FROM traces WHERE at < ?");
+  const trim = database.prepare(
+    "DELETE FROM traces WHERE sequence <= (SELECT sequence FROM traces ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+  );
+
+  let waiting: Trace[] = [];
+  let lost = 0;
+  let closed = false;
+
+  function write(): void {
+    const batch = waiting;
+    waiting = [];
+    try {
+      database.exec("BEGIN IMMEDIATE");
+      try {
+        for (const trace of batch) {
+          insert.run(trace.tenant, trace.id, trace.at, zstdCompressSync(Buffer.from(JSON.stringify(trace))));
+        }
+        expire.run(clock() - retention.maxAgeMs);
+        trim.run(retention.maxCount);
+        database.exec("COMMIT");
+      } catch (error) {
+        database.exec("ROLLBACK");
+        throw error;
+      }
+    } catch (error) {
+      lost += batch.length;
+      onError(error);
+    }
+  }
+
+  const timer = setInterval(() => {
+    if (waiting.length > 0) write();
+  }, flushMs);
+  timer.unref();
+
+  return {
+    record(trace) {
+      if (closed || waiting.length >= maxWaiting) lost += 1;
+      else waiting.push(trace);
+    },
+    async get(tenant, id) {
+      const fresh = waiting.find((trace) => trace.tenant === tenant && trace.id === id);
+      if (fresh !== undefined) return fresh;
+      const row = select.get(tenant, id);
+      // Written by `record` alone, from the type itself.
+      return row === undefined ? undefined : (JSON.parse(zstdDecompressSync(row["trace"] as Uint8Array).toString()) as Trace);
+    },
+    async flush() {
+      write();
+    },
+    lost: () => lost,
+    async close() {
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      write();
+      database.close();
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { VisibilityFilter } from "../access/visible.ts";
+import { type DocumentRecord, keyString, type LiveGeneration } from "../document.ts";
+import { AppError } from "../errors.ts";
+import type { IndexAnswer, IndexHit, IndexQuery, VectorIndex } from "../ports/index.ts";
+import type { Ledger } from "../ports/ledger.ts";
+import { gateOf, supersededKeys } from "../trust/eligible.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
+import { round6 } from "./rank.ts";
+import { isReadableNow, type Recheck } from "./recheck.ts";
+
+/** A hit that the ledger confirmed, with what the ledger says of its live generation. */
+export interface Candidate extends IndexHit {
+  readonly live: LiveGeneration;
+  /** The quality gate that the document fails now, or `eligible`. */
+  readonly trustGate: "eligible" | "untrusted" | "stale";
+}
+
+/** A candidate with its place in the fused order. */
+export interface RankedCandidate extends Candidate {
+  readonly fused: number;
+}
+
+/** What a search came to, after the re-check. */
+export interface CandidateSet {
+  readonly candidates: readonly Candidate[];
+  /** Hits that the ledger did not confirm. Only for the trace, and there only for those who may explain. */
+  readonly dropped: readonly IndexHit[];
+  readonly statistics: IndexAnswer["statistics"];
+}
+
+export interface CandidateSearch {
+  readonly index: VectorIndex;
+  readonly ledger: Pick<Ledger, "read" | "replacements">;
+  readonly recheck: Recheck;
+}
+
+/** Chunks per half in the first search. Deep enough for 50 documents and for the features of a confidence. */
+export const candidateDepth = 100;
+/** Each further search looks this many times deeper. */
+const deepen = 8;
+
+/**
+ * Searches, re-checks every hit in one batch, and goes on deeper while hits were dropped and fewer than `enough` are left, until
+ * the candidates end.
+ * @returns the confirmed candidates, or `replaced` when a readable hit was dropped only because its generation was replaced
+ * meanwhile: the caller then searches again.
+ */
+export async function findCandidates(
+  { index, ledger, recheck }: CandidateSearch,
+  query: Omit<IndexQuery, "limit">,
+  trust: TrustPolicy,
+  now: number,
+  enough: number,
+  checkDeadline: () => void,
+): Promise<CandidateSet | "replaced"> {
+  for (let limit = candidateDepth; ; limit *= deepen) {
+    checkDeadline();
+    const answer = await index.search({ ...query, limit });
+    const records = await readRecords(ledger, answer.hits);
+    const confirmed: IndexHit[] = [];
+    const dropped: IndexHit[] = [];
+    for (const hit of answer.hits) {
+      // A score that is no number would win every comparison that it should lose.
+      if (!Number.isFinite(hit.similarity) || !Number.isFinite(hit.bm25)) {
+        throw new AppError("index-unavailable", {}, { cause: new Error(`hit ${hit.chunkId} has no finite scores`) });
+      }
+      const verdict = recheck(records.get(keyString(hit.key)), hit.generation, query.filter.visibility, query.fingerprint);
+      if (verdict === "replaced") return "replaced";
+      (verdict === "confirmed" ? confirmed : dropped).push(hit);
+    }
+    const judged = await judge(ledger, confirmed, records, query.filter.visibility, query.fingerprint, trust, now);
+    const candidates = query.filter.eligible === null ? judged : judged.filter((item) => item.trustGate === "eligible");
+    const lost = answer.hits.length - candidates.length;
+    if (answer.exhausted || lost === 0 || candidates.length >= enough) {
+      return { candidates, dropped, statistics: answer.statistics };
+    }
+  }
+}
+
+async function readRecords(
+  ledger: CandidateSearch["ledger"],
+  hits: readonly IndexHit[],
+): Promise<ReadonlyMap<string, DocumentRecord>> {
+  const keys = [...new Map(hits.map((hit) => [keyString(hit.key), hit.key])).entries()];
+  const records = await ledger.read(keys.map(([, key]) => key));
+  const byKey = new Map<string, DocumentRecord>();
+  keys.forEach(([name], position) => {
+    const record = records[position];
+    if (record !== undefined) byKey.set(name, record);
+  });
+  return byKey;
+}
+
+/**
+ * Adds the ledger's facts to confirmed hits. Supersession counts when the caller may read the replacement, which is why it is
+ * decided here, per caller, from the ledger, and not stored anywhere.
+ */
+async function judge(
+  ledger: CandidateSearch["ledger"],
+  hits: readonly IndexHit[],
+  records: ReadonlyMap<string, DocumentRecord>,
+  filter: VisibilityFilter,
+  fingerprint: string,
+  trust: TrustPolicy,
+  now: number,
+): Promise<Candidate[]> {
+  const found = new Map(hits.map((hit) => [keyString(hit.key), hit.key]));
+  const replacements = (await ledger.replacements([...found.values()], fingerprint)).filter((record) =>
+    isReadableNow(record, filter, fingerprint),
+  );
+  const known = new Map(replacements.map((record) => [keyString(record.key), record]));
+  for (const name of found.keys()) {
+    const record = records.get(name);
+    if (record !== undefined) known.set(name, record);
+  }
+  const superseded = supersededKeys(
+    [...known.values()].flatMap((record) => {
+      const live = record.live[fingerprint];
+      return live === undefined ? [] : [{ key: record.key, quality: live.quality }];
+    }),
+    trust,
+    now,
+  );
+  return hits.flatMap((hit) => {
+    const live = records.get(keyString(hit.key))?.live[fingerprint];
+    if (live === undefined) return [];
+    const own = gateOf({ source: hit.key.source, quality: live.quality }, trust, now).gate;
+    const trustGate = own === "eligible" && superseded.has(keyString(hit.key)) ? "stale" : own;
+    return [{ ...hit, similarity: round6(hit.similarity), live, trustGate }];
+  });
+}

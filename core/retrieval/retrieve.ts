@@ -1,0 +1,203 @@
+import { randomBytes } from "node:crypto";
+import type { Caller } from "../access/principal.ts";
+import { AppError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { IndexQuery, SearchFilter } from "../ports/index.ts";
+import type { Policy, PolicySnapshot } from "../ports/policy.ts";
+import type { TraceStore } from "../ports/trace.ts";
+import { queryTerms } from "../text/analyse.ts";
+import { type CandidateSearch, type CandidateSet, findCandidates, type RankedCandidate } from "./candidates.ts";
+import { type ConfidenceModel, type Features, featuresOf } from "./confidence.ts";
+import { type Decision, decide, type Gates, trustReason } from "./decide.ts";
+import { inReadingOrder, passageOf, type ReadCandidate, withinBudget } from "./passages.ts";
+import { rank, round6 } from "./rank.ts";
+import { conditionsOf, type RetrieveRequest } from "./request.ts";
+import type { AbstainReason, RetrieveResponse } from "./response.ts";
+import { traceOf } from "./trace-of.ts";
+
+/** The format of stored chunks and of their ids; part of `versions.index`. */
+export const indexFormat = "1";
+
+/** How often a search is repeated when documents were replaced under it. */
+const attempts = 3;
+
+/** What retrieval works on. */
+export interface RetrieveDependencies extends CandidateSearch {
+  readonly policy: Policy;
+  readonly embedder: Embedder;
+  readonly confidence: ConfidenceModel;
+  readonly traces: TraceStore;
+  readonly clock: Clock;
+  /** Longest time that one retrieve may take, ms. */
+  readonly deadlineMs: number;
+}
+
+/** Answers one question for one caller, or abstains. */
+export type Retrieve = (caller: Caller, request: RetrieveRequest) => Promise<RetrieveResponse>;
+
+/** One search with everything that the decision needs. */
+interface Attempt {
+  readonly set: CandidateSet;
+  readonly ranked: readonly RankedCandidate[];
+  readonly features: Features;
+  readonly confidence: number;
+  readonly decision: Decision;
+  /** Texts of the survivors that are returned; empty for an abstention. */
+  readonly chosen: readonly ReadCandidate[];
+  /** Survivors within `top_k`, chosen or not. */
+  readonly withinTopK: readonly RankedCandidate[];
+}
+
+/**
+ * Builds `retrieve`: identity → principals → visibility filter ∧ eligible → dense and lexical search → re-check → fusion →
+ * gates → response. An error anywhere is thrown; it never becomes an abstention, and an abstention is never an error.
+ */
+export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
+  const { policy, embedder, confidence, traces, clock, deadlineMs } = dependencies;
+
+  return async (caller, request) => {
+    const startedAt = clock();
+    const snapshot = policy.current();
+    const visibility = snapshot.visibility(caller);
+    const gates = gatesFor(snapshot, embedder.model.name, request);
+    if (request.max_tokens !== undefined && request.max_tokens < embedder.model.maxTokens) {
+      throw new AppError("invalid-request", {
+        detail: `max_tokens: at least ${embedder.model.maxTokens}, so that one whole passage fits`,
+        pointer: "/max_tokens",
+      });
+    }
+    const checkDeadline = () => {
+      if (clock() - startedAt > deadlineMs) throw new AppError("deadline-exceeded", { retryAfterS: 1 });
+    };
+
+    const [vector] = await embedder.embed([request.query], "query");
+    if (vector === undefined) throw new AppError("embedder-unavailable", { retryAfterS: 1 });
+    const search = async (eligible: SearchFilter["eligible"]): Promise<Attempt> =>
+      attempt(dependencies, {
+        query: {
+          fingerprint: embedder.model.fingerprint,
+          vector,
+          terms: queryTerms(request.query),
+          filter: { visibility, eligible, conditions: conditionsOf(request.filter) },
+        },
+        snapshot,
+        gates,
+        request,
+        now: startedAt,
+        confidence,
+        checkDeadline,
+      });
+
+    const eligible = await search({ trust: snapshot.trust, now: startedAt });
+    // The second search only looks for the reason; nothing that it finds is ever returned.
+    const visible = eligible.decision.outcome === "answered" ? undefined : await search(null);
+    const reason = reasonOf(eligible.decision, visible?.decision);
+
+    const versions = {
+      policy: snapshot.revision,
+      trust: snapshot.trustRevision,
+      index: `${indexFormat}-${embedder.model.fingerprint}`,
+      embedding_model: embedder.model.name,
+    };
+    const common = {
+      id: `ret_${randomBytes(16).toString("hex")}`,
+      confidence: eligible.confidence,
+      calibration: {
+        state: confidence.state,
+        fingerprint: embedder.model.fingerprint,
+        fitted_on: confidence.fittedOn,
+        fitted_at: confidence.fittedAt,
+      },
+      gates,
+      versions,
+    };
+    const [first, ...rest] = inReadingOrder(eligible.chosen).map(passageOf);
+    const response: RetrieveResponse =
+      reason === null && first !== undefined
+        ? { outcome: "answered", ...common, passages: [first, ...rest] }
+        : {
+            outcome: "abstained",
+            ...common,
+            reason: reason ?? "no_match",
+            message: "I don't have that information.",
+            passages: [],
+          };
+    traces.record(
+      traceOf({
+        id: common.id,
+        caller,
+        principals: snapshot.principals(caller),
+        request,
+        versions,
+        gates,
+        at: startedAt,
+        durationMs: clock() - startedAt,
+        eligible,
+        visible,
+        decision: { outcome: response.outcome, reason, confidence: eligible.confidence },
+      }),
+    );
+    return response;
+  };
+}
+
+/**
+ * The gates that apply: the model's floor, and the higher of the model's and the request's threshold.
+ * @throws AppError `policy-unavailable` when trust.yaml has no entry for the model: without a floor there is no answer.
+ */
+function gatesFor(snapshot: PolicySnapshot, model: string, request: RetrieveRequest): Gates {
+  const entry = snapshot.trust.models.get(model);
+  if (entry === undefined || !Number.isFinite(entry.floor) || !Number.isFinite(entry.threshold)) {
+    throw new AppError("policy-unavailable", { detail: `trust.yaml has no floor for the model ${model}`, retryAfterS: 5 });
+  }
+  return { floor: entry.floor, threshold: Math.max(entry.threshold, request.min_confidence ?? 0) };
+}
+
+/**
+ * `null` for an answer. Otherwise the quality gate that dropped the best candidate, if the search over all visible documents
+ * would have answered; else how far the eligible search came.
+ */
+function reasonOf(eligible: Decision, visible: Decision | undefined): AbstainReason | null {
+  if (eligible.outcome === "answered") return null;
+  if (visible?.outcome === "answered") return trustReason(visible.survivors) ?? eligible.reason;
+  return eligible.reason;
+}
+
+interface AttemptInput {
+  readonly query: Omit<IndexQuery, "limit">;
+  readonly snapshot: PolicySnapshot;
+  readonly gates: Gates;
+  readonly request: RetrieveRequest;
+  readonly now: number;
+  readonly confidence: ConfidenceModel;
+  readonly checkDeadline: () => void;
+}
+
+/**
+ * One consistent search: repeated when a generation was replaced between search, re-check and reading of the text.
+ * @throws AppError `retrieval-contended` when that happens three times in a row.
+ */
+async function attempt(dependencies: CandidateSearch, input: AttemptInput): Promise<Attempt> {
+  const { query, snapshot, gates, request, now, confidence, checkDeadline } = input;
+  for (let round = 0; round < attempts; round++) {
+    const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline);
+    if (set === "replaced") continue;
+    const ranked = rank(set.candidates);
+    const features = featuresOf(set);
+    const value = round6(confidence.confidence(features));
+    const decision = decide(ranked, value, gates);
+    const base = { set, ranked, features, confidence: value, decision };
+    if (decision.outcome === "abstained" || query.filter.eligible === null) return { ...base, chosen: [], withinTopK: [] };
+    const withinTopK = decision.survivors.slice(0, request.top_k);
+    const texts = await dependencies.index.texts(withinTopK.map((candidate) => candidate.chunkId));
+    const read = withinTopK.flatMap((candidate) => {
+      const text = texts.get(candidate.chunkId);
+      return text === undefined ? [] : [{ candidate, text }];
+    });
+    // A text that is gone was collected after its generation was replaced: what is live now is found by another search.
+    if (read.length < withinTopK.length) continue;
+    return { ...base, chosen: withinBudget(read, request.max_tokens ?? null), withinTopK };
+  }
+  throw new AppError("retrieval-contended", { retryAfterS: 1 });
+}

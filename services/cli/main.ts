@@ -1,0 +1,47 @@
+import process from "node:process";
+
+/** A command of the command line: its arguments in, its exit code out. Loaded only when asked for. */
+type Run = (args: readonly string[]) => Promise<number>;
+
+const commands: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<{ run: Run }> }>> = {
+  demo: { about: "index the examples and ask as three callers", load: () => import("./demo/demo.ts") },
+  serve: { about: "start the service (what npm start does)", load: () => import("./serve.ts") },
+  token: { about: "sign a token with the embedded key", load: () => import("./token.ts") },
+  sync: { about: "send a folder of documents to the indexer", load: () => import("./sync/sync.ts") },
+  ask: { about: "ask the running service", load: () => import("./ask.ts") },
+  policy: { about: "policy check: find every mistake in a policy folder", load: () => import("./policy.ts") },
+  eval: { about: "measure retrieval, abstention and leaks on a set", load: () => import("./eval/eval.ts") },
+};
+
+function usage(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const rows = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
+  return `usage: reticent <command> [options]\n\n${rows.join("\n")}\n\nreticent <command> --help tells more.\n`;
+}
+
+async function main(): Promise<number> {
+  const [name, ...args] = process.argv.slice(2);
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(usage());
+    return name === undefined ? 2 : 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`reticent: "${name}" is not a command; reticent --help lists them\n`);
+    return 2;
+  }
+  const { run } = await command.load();
+  return run(args);
+}
+
+// A reader that goes away (`reticent … | head`) is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+});
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`reticent: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof Error && error.name === "UsageError" ? 2 : 1;
+}

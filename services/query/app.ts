@@ -1,0 +1,16 @@
+import type { FastifyPluginAsync } from "fastify";
+import { type HealthOptions, healthRoutes } from "./routes/health.ts";
+import { type RetrievalsOptions, retrievalsRoutes } from "./routes/retrievals.ts";
+import { retrieveRoutes } from "./routes/retrieve.ts";
+import type { Retrieve } from "#core/retrieval/retrieve.ts";
+
+export interface QueryOptions extends RetrievalsOptions, HealthOptions {
+  readonly retrieve: Retrieve;
+}
+
+/** The query service: questions, their traces, and health. */
+export const queryApp: FastifyPluginAsync<QueryOptions> = async (app, options) => {
+  await app.register(retrieveRoutes, options);
+  await app.register(retrievalsRoutes, options);
+  await app.register(healthRoutes, options);
+};

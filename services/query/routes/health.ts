@@ -1,0 +1,70 @@
+import type { FastifyPluginAsync } from "fastify";
+import { AppError } from "#core/errors.ts";
+import type { Clock } from "#core/ports/clock.ts";
+import type { EmbeddingModel } from "#core/ports/embedder.ts";
+import type { Policy } from "#core/ports/policy.ts";
+
+export interface HealthOptions {
+  readonly policy: Policy;
+  readonly model: EmbeddingModel;
+  readonly clock: Clock;
+  /** True once a shutdown has begun. */
+  readonly isClosing: () => boolean;
+}
+
+/**
+ * /healthz: the process answers. /readyz: codes only, for anybody; 503 when questions cannot be answered. /v1/status: what is in force,
+ * and where a rejected policy edit is wrong (file, line, code), for `admin` on the tenant. The message of a policy problem may name
+ * another tenant, so it goes to the log only.
+ */
+export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { policy, model, clock, isClosing }) => {
+  const startedAt = clock();
+
+  app.get("/healthz", { config: { public: true } }, async () => ({ status: "ok" }));
+
+  app.get("/readyz", { config: { public: true } }, async (_request, reply) => {
+    const codes: string[] = [];
+    if (policy.status().rejected !== undefined) codes.push("policy-edit-rejected");
+    let ready = !isClosing();
+    if (!ready) codes.push("shutting-down");
+    try {
+      const entry = policy.current().trust.models.get(model.name);
+      if (entry === undefined) throw new AppError("policy-unavailable");
+    } catch (error) {
+      ready = false;
+      codes.push(error instanceof AppError ? error.code : "internal");
+    }
+    return reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : "not-ready", codes });
+  });
+
+  app.get("/v1/status", async (request) => {
+    const snapshot = policy.current();
+    if (!snapshot.may(request.caller, "admin", "tenant")) throw new AppError("forbidden");
+    const status = policy.status();
+    const entry = snapshot.trust.models.get(model.name);
+    return {
+      uptime_s: Math.round((clock() - startedAt) / 1000),
+      policy: {
+        revision: status.revision,
+        trust_revision: status.trustRevision,
+        loaded_at: status.loadedAt,
+        rejected:
+          status.rejected === undefined
+            ? null
+            : {
+                since: status.rejected.since,
+                problems: status.rejected.problems.map(({ file, line, code }) => ({ file, line, code })),
+              },
+      },
+      embedding: {
+        model: model.name,
+        fingerprint: model.fingerprint,
+        dimensions: model.dimensions,
+        floor: entry?.floor ?? null,
+        threshold: entry?.threshold ?? null,
+        origin: entry?.origin ?? null,
+        calibration: "uncalibrated",
+      },
+    };
+  });
+};

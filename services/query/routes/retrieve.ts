@@ -1,0 +1,21 @@
+import type { FastifyPluginAsync } from "fastify";
+import { limits } from "#core/limits.ts";
+import { retrieveRequestSchema } from "#core/retrieval/request.ts";
+import { retrieveResponseSchema } from "#core/retrieval/response.ts";
+import type { Retrieve } from "#core/retrieval/retrieve.ts";
+import { parseBody } from "#services/http/validate.ts";
+
+/**
+ * POST /v1/retrieve and its lasting alias POST /retrieve: passages that the caller may read and trust, or an abstention.
+ * The response is validated on its way out: a wrong one is a 500, never a half-right answer.
+ */
+export const retrieveRoutes: FastifyPluginAsync<{ retrieve: Retrieve }> = async (app, { retrieve }) => {
+  for (const url of ["/v1/retrieve", "/retrieve"]) {
+    app.post(url, { bodyLimit: limits.queryRequestBytes }, async (request, reply) => {
+      const body = parseBody(retrieveRequestSchema, request.body);
+      const response = retrieveResponseSchema.parse(await retrieve(request.caller, body));
+      // An answer is for this caller, now: no cache may keep it for another one, or for later.
+      return reply.header("cache-control", "no-store").send(response);
+    });
+  }
+};
