@@ -44,7 +44,10 @@ export const limits = {
   policyRules: 20_000,
   policyTestFiles: 100,
   policyTests: 2_000,
+  /** Edges on the longest path of the role graph. */
   roleDepth: 9,
+  /** Different paths that start at one principal of the role graph: Casbin walks all of them. */
+  rolePaths: 1_000,
 } as const;
 
 /** Source names: one path segment, safe in a file name, a policy object and a URL. */
