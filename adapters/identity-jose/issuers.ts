@@ -82,3 +82,10 @@ export const issuerConfigSchema = z
 
 /** An issuer with its defaults filled in. */
 export type IssuerConfig = z.infer<typeof issuerConfigSchema>;
+
+/** All configured issuers; each `iss` once, because it decides which keys count. */
+export const issuersSchema = z
+  .array(issuerConfigSchema)
+  .refine((issuers) => new Set(issuers.map(({ issuer }) => issuer)).size === issuers.length, {
+    message: "an issuer is given twice",
+  });

@@ -12,7 +12,7 @@ import { limits } from "#core/limits.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { TokenVerifier } from "#core/ports/identity.ts";
 import { callerOf } from "./claims.ts";
-import { type IssuerConfig, issuerConfigSchema } from "./issuers.ts";
+import { type IssuerConfig, issuersSchema } from "./issuers.ts";
 import { type KeyFinder, openKeys } from "./keys.ts";
 
 /** What a verifier is made from. */
@@ -37,9 +37,7 @@ interface KnownIssuer {
  */
 export async function makeTokenVerifier({ issuers, audience, clock }: TokenVerifierOptions): Promise<TokenVerifier> {
   const known = new Map<string, KnownIssuer>();
-  for (const raw of issuers) {
-    const config = issuerConfigSchema.parse(raw);
-    if (known.has(config.issuer)) throw new Error(`issuer ${config.issuer} is configured twice`);
+  for (const config of issuersSchema.parse(issuers)) {
     known.set(config.issuer, { config, keys: await openKeys(config) });
   }
   if (known.size === 0) throw new Error("no issuer of tokens is configured");
