@@ -1,0 +1,255 @@
+import type { DatabaseSync } from "node:sqlite";
+import { transaction } from "#adapters/sqlite/transaction.ts";
+import { compareKeys, type DocumentKey, type DocumentRecord, type IndexFailure, keyString } from "#core/document.ts";
+import { AppError } from "#core/errors.ts";
+import { afterAccess, afterDelete, afterFailure, afterPublish, afterPut } from "#core/ingest/transitions.ts";
+import type { Clock } from "#core/ports/clock.ts";
+import type {
+  DeleteDocument,
+  DeleteResult,
+  GenerationRef,
+  Ledger,
+  ListQuery,
+  PublishGeneration,
+  PutAccess,
+  PutDocument,
+  PutResult,
+} from "#core/ports/ledger.ts";
+import type { LiveDocuments } from "#core/ports/live-documents.ts";
+import type { LiveColumns } from "./live-columns.ts";
+import { idBytes, integerOf, keyOf, keyValues, type Row, recordOf, recordValues, textOf } from "./rows.ts";
+import type { Statements } from "./statements.ts";
+
+/** What a {@link SqliteLedger} works on. */
+export interface SqliteLedgerParts {
+  readonly database: DatabaseSync;
+  readonly clock: Clock;
+  readonly statements: Statements;
+  readonly columns: Pick<LiveColumns, "apply" | "select">;
+}
+
+/**
+ * The ledger over prepared statements. Every command is one synchronous transaction, and memory follows in the same turn of
+ * the event loop: nothing can run between the commit and its effect on the next search.
+ */
+export class SqliteLedger implements Ledger {
+  readonly live: LiveDocuments;
+  readonly #database: DatabaseSync;
+  readonly #clock: Clock;
+  readonly #sql: Statements;
+  readonly #columns: SqliteLedgerParts["columns"];
+  /** Set for good once memory may differ from the rows, or the ledger was closed. */
+  #unusable: AppError | undefined;
+
+  constructor({ database, clock, statements, columns }: SqliteLedgerParts) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#sql = statements;
+    this.#columns = columns;
+    this.live = { select: (fingerprint, filter) => this.#read(() => columns.select(fingerprint, filter)) };
+  }
+
+  async putDocument(command: PutDocument): Promise<PutResult> {
+    return this.#commit((now) => {
+      const before = this.#document(command.key);
+      const result = afterPut(before, command, isoOf(now));
+      if (result.record === before) return { result };
+      const key = keyValues(command.key);
+      this.#sql.retireAnnounced.run(now, ...key);
+      this.#sql.saveBody.run(...key, result.record.lastGeneration, Buffer.from(command.body));
+      return { result, changed: this.#save(result.record) };
+    });
+  }
+
+  async putAccess(command: PutAccess): Promise<DocumentRecord> {
+    return this.#commit(() => {
+      const before = this.#document(command.key);
+      const result = afterAccess(before, command);
+      return result === before ? { result } : { result, changed: this.#save(result) };
+    });
+  }
+
+  async deleteDocument(command: DeleteDocument): Promise<DeleteResult> {
+    return this.#commit((now) => {
+      const before = this.#document(command.key);
+      const result = afterDelete(before, command, isoOf(now));
+      if (result.record === before) return { result };
+      const key = keyValues(command.key);
+      this.#sql.eraseBody.run(...key);
+      this.#sql.retireAll.run(now, ...key);
+      return { result, changed: this.#save(result.record) };
+    });
+  }
+
+  async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
+    return this.#read(() => keys.map((key) => this.#document(key)));
+  }
+
+  async replacements(keys: readonly DocumentKey[], fingerprint: string): Promise<readonly DocumentRecord[]> {
+    return this.#read(() => {
+      const found = new Map<string, DocumentRecord>();
+      for (const { tenant, source, id } of keys) {
+        for (const row of this.#sql.replacements.all(tenant, fingerprint, source, idBytes(id))) {
+          const record = this.#document(keyOf(row));
+          if (record !== undefined) found.set(keyString(record.key), record);
+        }
+      }
+      return [...found.values()].toSorted((a, b) => compareKeys(a.key, b.key));
+    });
+  }
+
+  async readBody(key: DocumentKey, generation: number): Promise<string | undefined> {
+    return this.#read(() => {
+      const body = this.#sql.body.get(...keyValues(key), generation)?.body;
+      return body instanceof Uint8Array ? Buffer.from(body).toString() : undefined;
+    });
+  }
+
+  async list(query: ListQuery): Promise<readonly DocumentRecord[]> {
+    const page = {
+      tenant: query.tenant,
+      source: query.source ?? null,
+      afterSource: query.after?.source ?? null,
+      afterId: query.after === undefined ? null : idBytes(query.after.id),
+      limit: query.limit,
+    };
+    return this.#read(() => {
+      const { stored, failed, laggingOfTenant } = this.#sql;
+      if (query.state === "stored") return stored.all(page).map(recordOf);
+      if (query.state === "failed") return failed.all(page).map(recordOf);
+      return laggingOfTenant.all({ ...page, fingerprint: query.fingerprint }).map(recordOf);
+    });
+  }
+
+  async lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]> {
+    return this.#read(() => this.#sql.lagging.all({ fingerprint, limit }).map(keyOf));
+  }
+
+  async announce(generation: GenerationRef): Promise<boolean> {
+    return this.#commit(() => {
+      const record = this.#document(generation.key);
+      if (record?.wanted?.generation !== generation.generation) return { result: false };
+      this.#sql.announce.run(...generationValues(generation));
+      return { result: true };
+    });
+  }
+
+  async publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved"> {
+    return this.#commit((now) => {
+      const before = this.#document(generation.key);
+      const after = afterPublish(before, generation, isoOf(now));
+      if (after === "stale") this.#noteOrphan(generation, before, now);
+      if (after === "stale" || after === "access-moved") return { result: after };
+      if (after === before) return { result: "published" };
+      this.#sql.retireLive.run(now, ...keyValues(generation.key), generation.fingerprint);
+      this.#sql.goLive.run(...generationValues(generation));
+      return { result: "published", changed: this.#save(after) };
+    });
+  }
+
+  async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
+    this.#commit(() => {
+      const before = this.#document(key);
+      const after = afterFailure(before, failure);
+      return after === undefined || after === before
+        ? { result: undefined }
+        : { result: undefined, changed: this.#save(after) };
+    });
+  }
+
+  async collectable(before: number, limit: number): Promise<readonly GenerationRef[]> {
+    return this.#commit(() => {
+      const generations = this.#sql.collectable.all(before, limit).map(generationOf);
+      for (const generation of generations) this.#sql.handOut.run(...generationValues(generation));
+      return { result: generations };
+    });
+  }
+
+  async collected(generation: GenerationRef): Promise<void> {
+    this.#commit(() => {
+      this.#sql.collected.run(...generationValues(generation));
+      return { result: undefined };
+    });
+  }
+
+  async setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void> {
+    this.#commit((now) => {
+      if (disabled) this.#sql.disable.run(tenant, principal, now);
+      else this.#sql.enable.run(tenant, principal);
+      return { result: undefined };
+    });
+  }
+
+  async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {
+    return this.#read(() => principals.filter((one) => this.#sql.isDisabled.get(tenant, one) !== undefined));
+  }
+
+  async close(): Promise<void> {
+    this.#unusable ??= new AppError("ledger-unavailable", { detail: "the ledger is closed" });
+  }
+
+  #document(key: DocumentKey): DocumentRecord | undefined {
+    const row = this.#sql.document.get(...keyValues(key));
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  #save(record: DocumentRecord): DocumentRecord {
+    const key = keyValues(record.key);
+    this.#sql.saveDocument.run(...recordValues(record));
+    this.#sql.forgetReplacements.run(...key);
+    for (const [fingerprint, { quality }] of Object.entries(record.live)) {
+      for (const { source, id } of quality.supersedes) {
+        this.#sql.saveReplacement.run(...key, fingerprint, source, idBytes(id));
+      }
+    }
+    return record;
+  }
+
+  /** A worker wrote a generation that is not wanted any more: it may have to be erased from the index a second time. */
+  #noteOrphan(generation: GenerationRef, record: DocumentRecord | undefined, now: number): void {
+    if (record === undefined || generation.generation > record.lastGeneration) return;
+    if (record.wanted?.generation !== generation.generation)
+      this.#sql.retireAgain.run(...generationValues(generation), now);
+  }
+
+  #commit<T>(work: (now: number) => { readonly result: T; readonly changed?: DocumentRecord }): T {
+    const { result, changed } = this.#read(() => transaction(this.#database, () => work(this.#clock())));
+    if (changed === undefined) return result;
+    try {
+      this.#columns.apply(changed);
+    } catch (error) {
+      // The commit stands and memory does not show it: a search could now open what was just taken away.
+      this.#unusable = unavailable(error);
+      throw this.#unusable;
+    }
+    return result;
+  }
+
+  /** Access to rows or memory: refused while they may differ, and every failure of the store has one code. */
+  #read<T>(work: () => T): T {
+    if (this.#unusable !== undefined) throw this.#unusable;
+    try {
+      // Left open by a rollback that failed: its rows were never committed.
+      if (this.#database.isTransaction) throw new Error("an earlier transaction could not be ended");
+      return work();
+    } catch (error) {
+      throw error instanceof AppError ? error : unavailable(error);
+    }
+  }
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError("ledger-unavailable", {}, { cause });
+}
+
+function isoOf(now: number): string {
+  return new Date(now).toISOString();
+}
+
+function generationValues(ref: GenerationRef): [string, string, Uint8Array, string, number] {
+  return [...keyValues(ref.key), ref.fingerprint, ref.generation];
+}
+
+function generationOf(row: Row): GenerationRef {
+  return { key: keyOf(row), fingerprint: textOf(row.fingerprint), generation: integerOf(row.generation) };
+}

@@ -1,0 +1,98 @@
+import type { DatabaseSync } from "node:sqlite";
+import { documentColumns } from "./rows.ts";
+
+const keyIs = "tenant = ? AND source = ? AND id = ?";
+// The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under
+// another fingerprint is a hint from the index; the last condition is exact.
+const isLagging = `
+  wanted_generation IS NOT NULL AND failed = 0
+  AND settled_under IS NOT :fingerprint
+  AND NOT EXISTS (
+    SELECT 1 FROM generations g
+    WHERE g.tenant = d.tenant AND g.source = d.source AND g.id = d.id
+      AND g.fingerprint = :fingerprint AND g.generation = d.wanted_generation AND g.state = 'live')`;
+const page = (where: string): string => `
+  SELECT ${documentColumns} FROM documents d
+  WHERE tenant = :tenant AND (:source IS NULL OR source = :source)
+    AND (:afterSource IS NULL OR (source, id) > (:afterSource, :afterId)) AND (${where})
+  ORDER BY tenant, source, id LIMIT :limit`;
+
+/** Every statement of the ledger, prepared once. */
+export function prepareStatements(database: DatabaseSync) {
+  const placeholders = documentColumns.split(", ").map(() => "?");
+  return {
+    document: database.prepare(`SELECT ${documentColumns} FROM documents WHERE ${keyIs}`),
+    saveDocument: database.prepare(
+      `INSERT OR REPLACE INTO documents (${documentColumns}) VALUES (${placeholders.join(", ")})`,
+    ),
+    searchable: database.prepare(`SELECT ${documentColumns} FROM documents WHERE live <> '{}'`),
+    body: database.prepare(`SELECT body FROM contents WHERE ${keyIs} AND generation = ?`),
+    saveBody: database.prepare(
+      "INSERT OR REPLACE INTO contents (tenant, source, id, generation, body) VALUES (?, ?, ?, ?, ?)",
+    ),
+    eraseBody: database.prepare(`DELETE FROM contents WHERE ${keyIs}`),
+
+    replacements: database.prepare(
+      `SELECT tenant, source, id FROM replacements
+       WHERE tenant = ? AND fingerprint = ? AND replaced_source = ? AND replaced_id = ?`,
+    ),
+    forgetReplacements: database.prepare(`DELETE FROM replacements WHERE ${keyIs}`),
+    saveReplacement: database.prepare(
+      `INSERT OR IGNORE INTO replacements (tenant, source, id, fingerprint, replaced_source, replaced_id)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ),
+
+    stored: database.prepare(page("TRUE")),
+    failed: database.prepare(page("failed = 1")),
+    laggingOfTenant: database.prepare(page(isLagging)),
+    lagging: database.prepare(
+      `SELECT tenant, source, id FROM documents d WHERE ${isLagging} ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
+    ),
+
+    announce: database.prepare(
+      `INSERT OR IGNORE INTO generations (tenant, source, id, fingerprint, generation, state)
+       VALUES (?, ?, ?, ?, ?, 'announced')`,
+    ),
+    goLive: database.prepare(
+      `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'live')
+       ON CONFLICT DO UPDATE SET state = 'live', retired_at = NULL`,
+    ),
+    isLive: database.prepare(
+      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'live'`,
+    ),
+    retireLive: database.prepare(
+      `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND fingerprint = ? AND state = 'live'`,
+    ),
+    retireAnnounced: database.prepare(
+      `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND state = 'announced'`,
+    ),
+    retireAll: database.prepare(
+      `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND state IN ('announced', 'live')`,
+    ),
+    // A late worker may have written after the generation was handed out to be erased, or forgotten.
+    retireAgain: database.prepare(
+      `INSERT INTO generations (tenant, source, id, fingerprint, generation, state, retired_at)
+       VALUES (?, ?, ?, ?, ?, 'retired', ?)
+       ON CONFLICT DO UPDATE SET state = 'retired', retired_at = excluded.retired_at WHERE state <> 'live'`,
+    ),
+    collectable: database.prepare(
+      `SELECT tenant, source, id, fingerprint, generation, retired_at FROM generations
+       WHERE retired_at < ? ORDER BY retired_at, tenant, source, id, fingerprint, generation LIMIT ?`,
+    ),
+    handOut: database.prepare(
+      `UPDATE generations SET state = 'collecting' WHERE ${keyIs} AND fingerprint = ? AND generation = ?`,
+    ),
+    collected: database.prepare(
+      `DELETE FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'collecting'`,
+    ),
+
+    disable: database.prepare(
+      "INSERT OR IGNORE INTO disabled_principals (tenant, principal, disabled_at) VALUES (?, ?, ?)",
+    ),
+    enable: database.prepare("DELETE FROM disabled_principals WHERE tenant = ? AND principal = ?"),
+    isDisabled: database.prepare("SELECT 1 FROM disabled_principals WHERE tenant = ? AND principal = ?"),
+  };
+}
+
+/** What {@link prepareStatements} gives. */
+export type Statements = ReturnType<typeof prepareStatements>;
