@@ -40,10 +40,14 @@ export const authPlugin = fp<AuthOptions>(
     app.addHook("onRequest", async (request) => {
       // Which paths exist is public; a path that does not exist has nothing to protect.
       if (request.is404 || request.routeOptions.config.public === true) return;
-      const caller = await verifier.verify(bearerToken(request));
+      callers.set(request, await verifier.verify(bearerToken(request)));
+    });
+    // After the body has arrived, so that sending one slowly does not outlast being disabled.
+    app.addHook("preHandler", async (request) => {
+      const caller = callers.get(request);
+      if (caller === undefined) return;
       const disabled = await ledger.disabledAmong(caller.tenant, [caller.user, ...caller.actors]);
       if (disabled.length > 0) throw new AppError("principal-disabled");
-      callers.set(request, caller);
     });
   }) satisfies FastifyPluginAsync<AuthOptions>,
   { name: "reticent-auth", fastify: "5.x" },

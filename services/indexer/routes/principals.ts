@@ -1,0 +1,24 @@
+import type { FastifyPluginAsync } from "fastify";
+import { parsePrincipal } from "#core/access/principal.ts";
+import { AppError } from "#core/errors.ts";
+import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
+import type { IndexerOptions } from "../app.ts";
+import { disabledSchema } from "../schemas.ts";
+
+/** PUT /v1/principals/{id}/disabled: takes effect with the next request of that user or agent, whatever its token says. */
+export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" | "ledger">> = async (app, options) => {
+  app.put<{ Params: { id: string } }>("/v1/principals/:id/disabled", async (request) => {
+    const { caller } = request;
+    if (!options.policy.current().may(caller, "admin", "tenant")) {
+      throw new AppError("forbidden", { detail: "needs admin on the tenant" });
+    }
+    parseQuery(noQuery, request.query);
+    const principal = parsePrincipal(request.params.id, ["user", "agent"]);
+    if (principal === undefined) {
+      throw new AppError("invalid-request", { detail: "user:name or agent:name", pointer: "id" });
+    }
+    const { disabled } = parseBody(disabledSchema, request.body);
+    await options.ledger.setDisabled(caller.tenant, principal, disabled);
+    return { principal, disabled };
+  });
+};

@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Caller } from "#core/access/principal.ts";
+import type { VisibilityFilter } from "#core/access/visible.ts";
+import type { DocumentKey, DocumentRecord } from "#core/document.ts";
+import { AppError } from "#core/errors.ts";
+import { sourcePattern } from "#core/limits.ts";
+import type { PolicySnapshot } from "#core/ports/policy.ts";
+import type { Recheck } from "#core/retrieval/recheck.ts";
+import { checkDocumentId } from "#services/http/document-id.ts";
+import type { IndexerOptions } from "../app.ts";
+import { etagOf } from "../etag.ts";
+import type { DocumentParams } from "../schemas.ts";
+import { type DocumentStatus, writerStatus } from "../status.ts";
+
+/**
+ * The document that a path names, in the caller's tenant.
+ * @throws AppError `limit-exceeded`, `document-refused` for an id, `unknown-source` for what cannot be a source's name
+ */
+export function keyOf(caller: Caller, { source, id }: DocumentParams): DocumentKey {
+  if (!sourcePattern.test(source)) throw new AppError("unknown-source", { pointer: "source" });
+  return { tenant: caller.tenant, source, id: checkDocumentId(id) };
+}
+
+/** Asks the policy, and only the policy: whether a document exists plays no part. @throws AppError `forbidden` */
+export function mustBeAllowed(
+  snapshot: PolicySnapshot,
+  caller: Caller,
+  action: "write" | "share",
+  source: string,
+): void {
+  if (!snapshot.may(caller, action, `source:${source}`)) {
+    throw new AppError("forbidden", { detail: `needs ${action} on this source` });
+  }
+}
+
+/** Every label must be declared: a misspelt one would deny nobody. @throws AppError `unknown-label` */
+export function checkLabels(snapshot: PolicySnapshot, labels: readonly string[]): void {
+  const at = labels.findIndex((label) => !snapshot.labels.has(label));
+  if (at >= 0) throw new AppError("unknown-label", { detail: `not declared: ${labels[at]}`, pointer: `/labels/${at}` });
+}
+
+/** Whether the caller may read the document's live text now. */
+export function mayReadNow(
+  record: DocumentRecord,
+  filter: VisibilityFilter,
+  { fingerprint, recheck }: { readonly fingerprint: string; readonly recheck: Recheck },
+): boolean {
+  const live = record.live[fingerprint];
+  return live !== undefined && recheck(record, live.generation, filter, fingerprint) === "confirmed";
+}
+
+/** The writer's status of a record, with its ETag on the reply. */
+export function statusOf(reply: FastifyReply, record: DocumentRecord, options: IndexerOptions): DocumentStatus {
+  reply.header("etag", etagOf(record.accessRevision));
+  return writerStatus(record, options.fingerprint);
+}
+
+/** What was committed stands, whether or not the wake-up gets through: the reconciler finds it. */
+export async function wake(request: FastifyRequest, options: IndexerOptions, key: DocumentKey): Promise<void> {
+  try {
+    await options.queue.wake(key);
+  } catch (error) {
+    request.log.warn({ err: error }, "wake-up failed; the reconciler will find the document");
+  }
+}
