@@ -38,6 +38,10 @@ export const limits = {
   cursorChars: 2_048,
   /** Chunks of one document. More makes the document fail, visibly. */
   chunksPerDocument: 5_000,
+  /** Nested elements of an HTML body. More makes the document fail, visibly: parsing would no longer be linear. */
+  htmlDepth: 512,
+  /** Elements of an HTML body, those included that unclosed formatting makes the parser repeat. */
+  htmlElements: 200_000,
   /** Highest content version and revision: the largest integer that JSON readers agree on. */
   version: Number.MAX_SAFE_INTEGER,
   policyBytes: 1024 * 1024,

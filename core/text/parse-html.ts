@@ -1,0 +1,159 @@
+import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html, parse } from "parse5";
+import { limits } from "../limits.ts";
+import { BlockBuilder } from "./block-builder.ts";
+import { elementHides } from "./hidden.ts";
+import { ParseError } from "./parse-error.ts";
+import type { ParsedBlock } from "./parsed.ts";
+
+type Node = DefaultTreeAdapterTypes.Node;
+type Element = DefaultTreeAdapterTypes.Element;
+type TextNode = DefaultTreeAdapterTypes.TextNode;
+
+const inline = new Set(
+  (
+    "a abbr acronym b bdi bdo big button cite code data del dfn em font i ins kbd label mark math nobr output q rb rp rt ruby " +
+    "s samp small span strike strong sub sup time tt u var wbr img input meter progress"
+  ).split(" "),
+);
+const headingLevel: ReadonlyMap<string, number> = new Map([
+  ["title", 0],
+  ["h1", 1],
+  ["h2", 2],
+  ["h3", 3],
+  ["h4", 4],
+  ["h5", 5],
+  ["h6", 6],
+]);
+
+/**
+ * The readable blocks of an HTML body. What a reader of the rendered page would not see is dropped.
+ * @throws ParseError `not-html` when the body has no HTML element, `unreadable-body` over {@link limits.htmlDepth} or
+ * {@link limits.htmlElements}
+ */
+export function parseHtml(body: string): readonly ParsedBlock[] {
+  const root = parse(body, { sourceCodeLocationInfo: true, treeAdapter: boundedAdapter() });
+  const walk = new Walk();
+  // An explicit stack: depth must cost no call frames. A string is the end of that element.
+  const stack: (Node | { readonly close: Element })[] = [root];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if ("close" in next) {
+      walk.close(next.close);
+    } else if (isText(next)) {
+      walk.text(next);
+    } else if (isElement(next)) {
+      if (!walk.open(next)) continue;
+      stack.push({ close: next });
+      for (let i = next.childNodes.length - 1; i >= 0; i--) pushChild(stack, next.childNodes[i]);
+    } else if ("childNodes" in next) {
+      for (let i = next.childNodes.length - 1; i >= 0; i--) pushChild(stack, next.childNodes[i]);
+    }
+  }
+  if (!walk.sawElement) throw new ParseError("not-html", "the body has no HTML element");
+  return walk.finish();
+}
+
+function pushChild(stack: (Node | { readonly close: Element })[], child: Node | undefined): void {
+  if (child !== undefined) stack.push(child);
+}
+
+const isText = (node: Node): node is TextNode => node.nodeName === "#text";
+const isElement = (node: Node): node is Element => "tagName" in node;
+
+/** parse5's own tree, refused once it is nested or repeated so far that parsing would stop being linear. */
+function boundedAdapter(): typeof defaultTreeAdapter {
+  const depths = new WeakMap<object, number>();
+  let elements = 0;
+  const note = (parent: object, node: object): void => {
+    const depth = (depths.get(parent) ?? 0) + 1;
+    if (depth > limits.htmlDepth) {
+      throw new ParseError("unreadable-body", `htmlDepth: at most ${limits.htmlDepth} nested elements`);
+    }
+    depths.set(node, depth);
+  };
+  return {
+    ...defaultTreeAdapter,
+    createElement(tagName, namespaceURI, attrs) {
+      elements++;
+      if (elements > limits.htmlElements) {
+        throw new ParseError("unreadable-body", `htmlElements: at most ${limits.htmlElements} elements`);
+      }
+      return defaultTreeAdapter.createElement(tagName, namespaceURI, attrs);
+    },
+    appendChild(parent, node) {
+      note(parent, node);
+      defaultTreeAdapter.appendChild(parent, node);
+    },
+    insertBefore(parent, node, reference) {
+      note(parent, node);
+      defaultTreeAdapter.insertBefore(parent, node, reference);
+    },
+  };
+}
+
+/** Turns the walk over the tree into blocks: block elements break the text, inline ones do not. */
+class Walk {
+  sawElement = false;
+  readonly #builder = new BlockBuilder();
+  #parts: string[] = [];
+  #start = -1;
+  #end = -1;
+  #heading: Element | undefined;
+  #preformatted = 0;
+  #cells = 0;
+
+  /** @returns false when the element and all it holds are not shown. */
+  open(element: Element): boolean {
+    const name = element.tagName;
+    const known = html.getTagID(name) !== html.TAG_ID.UNKNOWN;
+    if (known && element.sourceCodeLocation != null) this.sawElement = true;
+    const attribute = (wanted: string): string | undefined => element.attrs.find((item) => item.name === wanted)?.value;
+    if (elementHides(name, attribute)) return false;
+    if (name === "br" || name === "hr") this.#parts.push("\n");
+    if (inline.has(name) || name === "br") return true;
+    if (name === "td" || name === "th") {
+      // The cells of a row stay together: apart they would mean nothing.
+      if (this.#cells++ > 0) this.#parts.push(" | ");
+      return true;
+    }
+    this.#flush();
+    if (name === "tr") this.#cells = 0;
+    if (name === "pre" || name === "textarea") this.#preformatted++;
+    if (headingLevel.has(name) && this.#heading === undefined) this.#heading = element;
+    return true;
+  }
+
+  close(element: Element): void {
+    const name = element.tagName;
+    if (inline.has(name) || name === "br" || name === "td" || name === "th") return;
+    this.#flush();
+    if (name === "pre" || name === "textarea") this.#preformatted--;
+    if (this.#heading === element) this.#heading = undefined;
+  }
+
+  text(node: TextNode): void {
+    const location = node.sourceCodeLocation;
+    if (location == null) return;
+    const value = this.#preformatted > 0 ? node.value : node.value.replace(/[ \t\r\n\f]+/g, " ");
+    this.#parts.push(value);
+    if (value.trim().length === 0) return;
+    if (this.#start < 0) this.#start = location.startOffset;
+    this.#end = Math.max(this.#end, location.endOffset);
+  }
+
+  finish(): readonly ParsedBlock[] {
+    this.#flush();
+    return this.#builder.finish();
+  }
+
+  #flush(): void {
+    const text = this.#parts.join("").replace(/ {2,}/g, " ").trim();
+    const span = { text, startChar: this.#start, endChar: this.#end, exact: false };
+    this.#parts = [];
+    this.#start = -1;
+    this.#end = -1;
+    if (span.startChar < 0 || text.length === 0) return;
+    const level = this.#heading === undefined ? undefined : headingLevel.get(this.#heading.tagName);
+    if (level === undefined) this.#builder.add(span);
+    else this.#builder.heading(level, text, span);
+  }
+}

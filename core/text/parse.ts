@@ -1,0 +1,69 @@
+import type { ContentType } from "../document.ts";
+import { ParseError } from "./parse-error.ts";
+import { parseHtml } from "./parse-html.ts";
+import { parseMarkdown } from "./parse-markdown.ts";
+import type { ParsedBlock, ParsedDocument } from "./parsed.ts";
+
+export { ParseError } from "./parse-error.ts";
+export type { ParsedBlock, ParsedDocument } from "./parsed.ts";
+
+/**
+ * Reads a body as its blocks of readable text.
+ * @throws ParseError `unreadable-body` (binary or damaged), `not-html`, `no-text`
+ */
+export function parseDocument(body: string, contentType: ContentType): ParsedDocument {
+  refuseUnreadable(body);
+  const blocks = parsers[contentType](body);
+  if (blocks.length === 0) throw new ParseError("no-text", "the body has no readable text");
+  return { body, blocks };
+}
+
+const parsers: Record<ContentType, (body: string) => readonly ParsedBlock[]> = {
+  "text/plain": parsePlain,
+  "text/markdown": parseMarkdown,
+  "text/html": parseHtml,
+};
+
+/** Paragraphs between blank lines. */
+function parsePlain(body: string): readonly ParsedBlock[] {
+  const blocks: ParsedBlock[] = [];
+  const headingPath: readonly string[] = [];
+  const line = /[^\r\n]*(?:\r\n|\r|\n|$)/y;
+  let start = -1;
+  let end = 0;
+  const flush = (): void => {
+    if (start < 0) return;
+    const text = body.slice(start, end);
+    blocks.push({ text, startChar: start, endChar: end, headingPath, exact: true, adjoins: blocks.length > 0 });
+    start = -1;
+  };
+  for (let at = 0; at < body.length; ) {
+    line.lastIndex = at;
+    const length = line.exec(body)?.[0].length ?? 0;
+    const content = body.slice(at, at + length);
+    const trimmed = content.trim();
+    if (trimmed === "") {
+      flush();
+    } else {
+      if (start < 0) start = at + content.indexOf(trimmed);
+      end = at + content.trimEnd().length;
+    }
+    at += length;
+  }
+  flush();
+  return blocks;
+}
+
+/** One damaged character in this many makes a body unreadable. */
+const damagedShare = 100;
+/** So many damaged characters are borne by a body of any length. */
+const damagedAllowed = 4;
+
+/** Refuses binary data and text decoded from the wrong encoding, before it fills the index with noise. */
+function refuseUnreadable(body: string): void {
+  if (body.includes("\0")) throw new ParseError("unreadable-body", "the body holds a NUL character");
+  const damaged = body.match(/[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ufffe\uffff]|\p{Cs}/gu)?.length ?? 0;
+  if (damaged > damagedAllowed && damaged * damagedShare > body.length) {
+    throw new ParseError("unreadable-body", `${damaged} characters of the body are control or replacement characters`);
+  }
+}
