@@ -1,0 +1,119 @@
+import { limits } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { VectorIndex } from "../ports/index.ts";
+import type { Ledger } from "../ports/ledger.ts";
+import type { JobQueue } from "../ports/queue.ts";
+
+/** Settings of {@link makeReconciler}. */
+export interface ReconcilerOptions {
+  readonly ledger: Pick<Ledger, "lagging" | "collectable" | "collected">;
+  readonly index: Pick<VectorIndex, "remove">;
+  readonly queue: Pick<JobQueue, "wake">;
+  readonly fingerprint: string;
+  readonly clock: Clock;
+  /** How long a replaced generation stays readable, ms; longer than the longest request. */
+  readonly graceMs: number;
+  /** Time between the end of a sweep and the next, ms. */
+  readonly sweepMs: number;
+  /** Told of what a sweep could not do; the next one tries again. Must not throw. */
+  readonly onError: (error: unknown) => void;
+  /** Housekeeping at the end of each sweep, e.g. to empty a write-ahead log of erased text. */
+  readonly maintain?: () => void | Promise<void>;
+}
+
+/** What one sweep did. */
+export interface SweepResult {
+  /** Documents woken, because their wanted content is not searchable. */
+  readonly woken: number;
+  /** Generations erased from the index. */
+  readonly collected: number;
+}
+
+/** Repairs what was lost on the way: wake-ups that a crash dropped, generations that nobody collected. */
+export interface Reconciler {
+  /** One sweep; a call during a sweep waits for that one. Never rejects: failures go to `onError`. */
+  sweep(): Promise<SweepResult>;
+  /** Sweeps now, and then at the interval. */
+  start(): void;
+  /** Starts no further sweep and waits for the one that runs. */
+  stop(): Promise<void>;
+}
+
+/** Generations per batch of the collection; between batches, requests get their turn. */
+const batch = 200;
+
+/** Makes the reconciler. It needs no memory of its own: both what lags and what is to be collected stand in the ledger. */
+export function makeReconciler(options: ReconcilerOptions): Reconciler {
+  const { ledger, index, queue, fingerprint, clock, graceMs, sweepMs, onError } = options;
+  let running: Promise<SweepResult> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  async function wakeLagging(): Promise<number> {
+    const keys = await ledger.lagging(fingerprint, limits.pageSize);
+    for (const key of keys) await queue.wake(key);
+    return keys.length;
+  }
+
+  async function collect(): Promise<number> {
+    const before = clock() - graceMs;
+    let collected = 0;
+    for (;;) {
+      const generations = await ledger.collectable(before, batch);
+      let erased = 0;
+      for (const generation of generations) {
+        try {
+          await index.remove(generation.key, generation.generation, generation.fingerprint);
+          await ledger.collected(generation);
+          erased += 1;
+        } catch (error) {
+          onError(error);
+        }
+      }
+      collected += erased;
+      // A batch that hit an error would only be handed out again: the rest waits for the next sweep.
+      if (stopped || generations.length < batch || erased < generations.length) return collected;
+    }
+  }
+
+  async function attempt<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      onError(error);
+      return otherwise;
+    }
+  }
+
+  function sweep(): Promise<SweepResult> {
+    running ??= (async () => {
+      // Apart, so that a trouble with one does not keep the other from happening.
+      const woken = await attempt(wakeLagging, 0);
+      const collected = await attempt(collect, 0);
+      await attempt(async () => options.maintain?.(), undefined);
+      return { woken, collected };
+    })().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+
+  async function loop(): Promise<void> {
+    await sweep();
+    if (stopped) return;
+    timer = setTimeout(() => void loop(), sweepMs);
+    timer.unref();
+  }
+
+  return {
+    sweep,
+    start() {
+      void loop();
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

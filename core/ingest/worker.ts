@@ -1,0 +1,122 @@
+import type { DocumentKey, DocumentRecord, IndexFailure, WantedContent } from "../document.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { IndexedChunk, VectorIndex } from "../ports/index.ts";
+import type { Ledger } from "../ports/ledger.ts";
+import type { WakeUpHandler } from "../ports/queue.ts";
+import { ParseError } from "../text/parse-error.ts";
+import type { DocumentChanges } from "./changes.ts";
+import { indexedChunks } from "./indexed-chunks.ts";
+
+/** What a worker works on. */
+export interface WorkerParts {
+  readonly ledger: Ledger;
+  readonly index: VectorIndex;
+  readonly embedder: Embedder;
+  readonly clock: Clock;
+  /** Told whenever a document has become searchable or has failed. */
+  readonly changes: DocumentChanges;
+  /** How often a publish follows an access list that keeps changing, before the queue is to try later; ≥ 1. */
+  readonly publishAttempts?: number;
+}
+
+/** A try that failed for a reason that may pass; it names the generation, because only that one may be given up for it. */
+export class IndexingError extends Error {
+  readonly generation: number;
+
+  constructor(generation: number, cause: unknown) {
+    super(`generation ${generation} could not be indexed: ${messageOf(cause)}`, { cause });
+    this.name = "IndexingError";
+    this.generation = generation;
+  }
+}
+
+/**
+ * Brings one document's index to what the ledger wants. Everything is read from the ledger, so a wake-up may come twice, late or
+ * for nothing; whoever is overtaken by newer content stops quietly. A failed document is tried again when woken.
+ * @returns a handler that rejects with {@link IndexingError} when it is worth another try
+ */
+export function makeWorker(parts: WorkerParts): WakeUpHandler {
+  return async (key) => {
+    const [record] = await parts.ledger.read([key]);
+    const wanted = record?.wanted;
+    if (record === undefined || wanted === undefined) return;
+    if (record.live[parts.embedder.model.fingerprint]?.generation === wanted.generation) return;
+    try {
+      await bring(parts, record, wanted);
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw new IndexingError(wanted.generation, error);
+      // Trying again would find the same bytes.
+      await fail(parts, key, wanted.generation, error.code, error.message);
+    }
+  };
+}
+
+/**
+ * Ends the tries of the queue: the generation that could not be indexed is marked `failed`, for everybody to see. Newer content,
+ * accepted meanwhile, is left alone.
+ */
+export function giveUp(
+  parts: Pick<WorkerParts, "ledger" | "clock" | "changes">,
+): (key: DocumentKey, error: unknown) => Promise<void> {
+  return async (key, error) => {
+    // Without a generation not even the ledger could be read: the reconciler comes back to it.
+    if (!(error instanceof IndexingError)) return;
+    await fail(parts, key, error.generation, "indexing-failed", messageOf(error.cause));
+  };
+}
+
+async function bring(parts: WorkerParts, record: DocumentRecord, wanted: WantedContent): Promise<void> {
+  const { ledger, index, embedder, changes } = parts;
+  const { key } = record;
+  const { generation } = wanted;
+  const { fingerprint } = embedder.model;
+  const body = await ledger.readBody(key, generation);
+  if (body === undefined) return;
+  const chunks = await indexedChunks({ key, content: wanted, body }, embedder);
+  // As late as possible: between this and the end of the write, nothing else is slow.
+  if (!(await ledger.announce({ key, generation, fingerprint }))) return;
+  await index.write({ key, generation, fingerprint, chunks });
+  if (await publish(parts, record, wanted, chunks)) changes.changed(key);
+}
+
+/** @returns false when newer content has come, or the document went */
+async function publish(
+  { ledger, embedder, publishAttempts = 5 }: WorkerParts,
+  record: DocumentRecord,
+  wanted: WantedContent,
+  chunks: readonly IndexedChunk[],
+): Promise<boolean> {
+  const { key } = record;
+  let { accessRevision } = record;
+  for (let attempt = 0; attempt < publishAttempts; attempt += 1) {
+    const outcome = await ledger.publish({
+      key,
+      generation: wanted.generation,
+      fingerprint: embedder.model.fingerprint,
+      contentVersion: wanted.version,
+      accessRevision,
+      chunkCount: chunks.length,
+    });
+    if (outcome !== "access-moved") return outcome === "published";
+    const [now] = await ledger.read([key]);
+    // What is not there any more is stale; the ledger has to hear of the publish, so that it knows what to collect.
+    accessRevision = now?.accessRevision ?? accessRevision;
+  }
+  throw new Error(`the access list changed during ${publishAttempts} attempts to publish`);
+}
+
+async function fail(
+  { ledger, clock, changes }: Pick<WorkerParts, "ledger" | "clock" | "changes">,
+  key: DocumentKey,
+  generation: number,
+  code: IndexFailure["code"],
+  message: string,
+): Promise<void> {
+  await ledger.fail(key, { generation, code, message, failedAt: new Date(clock()).toISOString() });
+  changes.changed(key);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
