@@ -1,0 +1,134 @@
+import type { RetrieveResponse } from "#core/retrieval/response.ts";
+import type { Api, OwnTrace } from "./api.ts";
+import type { DataQuery } from "./dataset.ts";
+import { type Corpus, foreignPassages, hiddenNames, type Leak } from "./leaks.ts";
+import type { MappedUser } from "./mapping.ts";
+
+/** Ranked documents kept of one question. */
+const hitsKept = 50;
+/** Gates in front of the floor: what they drop was never ranked for an answer. */
+const dropped = new Set(["recheck", "stale", "untrusted"]);
+
+/** What one user got for one query, over all of the user's tenants. */
+export interface Asked {
+  readonly user: string;
+  readonly query: DataQuery;
+  /** Confidence of the leading response; 0 when every request failed. */
+  readonly score: number;
+  readonly outcome: "answered" | "abstained" | "error";
+  readonly reason: string | null;
+  /** Ranked documents before the floor and confidence gates, without repeats. */
+  readonly hits: readonly string[];
+  /** Candidates that the user's own traces show, per tenant. */
+  readonly candidates: readonly number[];
+  /** Times of the retrieve requests, ms. */
+  readonly ms: readonly number[];
+  /** The responses without what is random in them, per tenant: kept only when asked for. */
+  readonly responses: readonly string[];
+  /** The keys of the responses with their outcomes, for comparing shapes. */
+  readonly shapes: readonly string[];
+  /** The model and the gates in force as the first response says; `null` when every request failed. */
+  readonly gates: { readonly model: string; readonly floor: number; readonly threshold: number } | null;
+}
+
+/** What one tenant's service said. */
+export interface Answer {
+  readonly response: RetrieveResponse;
+  readonly trace: OwnTrace;
+}
+
+/** Documents of a trace in rank order, as they were before the floor and confidence gates. */
+export function hitsOf(trace: OwnTrace): readonly string[] {
+  return trace.candidates.filter(({ gate }) => !dropped.has(gate)).map((candidate) => candidate.document_id);
+}
+
+/**
+ * Unites what a user of several tenants got: the more confident response leads and its documents come first; equally confident
+ * ones in the order of the tenants. At most fifty documents, without repeats.
+ */
+export function unite(answers: readonly Answer[]): Pick<Asked, "score" | "outcome" | "reason" | "hits"> {
+  const [leader, ...others] = answers.toSorted((a, b) => b.response.confidence - a.response.confidence);
+  if (leader === undefined) return { score: 0, outcome: "error", reason: null, hits: [] };
+  const { response } = leader;
+  const hits = [leader, ...others].flatMap(({ trace }) => hitsOf(trace));
+  return {
+    score: response.confidence,
+    outcome: response.outcome,
+    reason: response.outcome === "abstained" ? response.reason : null,
+    hits: [...new Set(hits)].slice(0, hitsKept),
+  };
+}
+
+/** A response without its random id: what must be equal, byte by byte, whatever hidden documents there are. */
+export function withoutRandom(status: number, body: string): string {
+  return `${status} ${body.replace(/"ret_[0-9a-f]{32}"/, '"ret"')}`;
+}
+
+/** The keys of a JSON value with the kinds of their values; elements of a list count once. */
+export function shapeOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${[...new Set(value.map(shapeOf))].toSorted().join("|")}]`;
+  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
+  const fields = Object.entries(value).map(([key, inner]) => `${key}:${shapeOf(inner)}`);
+  return `{${fields.join(",")}}`;
+}
+
+/** What asking needs beside the question. */
+export interface AskContext {
+  readonly api: Api;
+  readonly corpus: Corpus;
+  /** Called with everything hidden that came out. */
+  readonly onLeak: (leak: Leak) => void;
+  /** Called with every request that did not succeed. */
+  readonly onError: (error: { user: string; query: string; status: number; body: string }) => void;
+}
+
+/** Asks one query as one user, once per tenant, reads the user's own traces, and looks for leaks in all of it. */
+export async function ask(
+  { api, corpus, onLeak, onError }: AskContext,
+  user: MappedUser,
+  tokens: readonly { readonly token: string }[],
+  query: DataQuery,
+  keepResponses: boolean,
+): Promise<Asked> {
+  const answers: Answer[] = [];
+  const ms: number[] = [];
+  const responses: string[] = [];
+  const shapes = new Set<string>();
+  const report = (where: Leak["where"], found: readonly Pick<Leak, "what" | "document">[]) => {
+    for (const leak of found) onLeak({ where, user: user.id, query: query.id, ...leak });
+  };
+  const failed = (status: number, body: string) => {
+    report("error", hiddenNames(body, query.text, corpus, user.visible));
+    onError({ user: user.id, query: query.id, status, body });
+  };
+  for (const { token } of tokens) {
+    const { reply, response } = await api.retrieve(query.text, token);
+    ms.push(reply.ms);
+    if (keepResponses) responses.push(withoutRandom(reply.status, reply.body));
+    if (response === undefined) {
+      failed(reply.status, reply.body);
+      continue;
+    }
+    shapes.add(`${response.outcome} ${shapeOf(response)}`);
+    report("response", hiddenNames(reply.body, query.text, corpus, user.visible));
+    report("response", foreignPassages(response, corpus, user.visible));
+    const own = await api.trace(response.id, token);
+    if (own.trace === undefined) {
+      failed(own.reply.status, own.reply.body);
+      continue;
+    }
+    report("trace", hiddenNames(own.reply.body, query.text, corpus, user.visible));
+    answers.push({ response, trace: own.trace });
+  }
+  const first = answers[0]?.response;
+  return {
+    user: user.id,
+    query,
+    ...unite(answers),
+    candidates: answers.map(({ trace }) => trace.candidates.length),
+    ms,
+    responses,
+    shapes: [...shapes],
+    gates: first === undefined ? null : { model: first.versions.embedding_model, ...first.gates },
+  };
+}

@@ -1,0 +1,121 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { signToken } from "#adapters/identity-jose/embedded.ts";
+import { startService } from "#services/compose.ts";
+import { defaultConfig } from "#services/config.ts";
+import { Api, ServiceError } from "./api.ts";
+import { type MappedDocument, type MappedUser, type Mapping, ownGroups } from "./mapping.ts";
+import { writePolicyFolder } from "./policy-folder.ts";
+
+const dayMs = 86_400_000;
+const tokenTtlS = 24 * 3600;
+/** Documents on their way at the same time. */
+const uploads = 8;
+
+// Folders of running instances: gone when the process ends, also when it is told to stop in the middle.
+const folders = new Set<string>();
+const removeAll = () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  folders.clear();
+};
+process.on("exit", removeAll);
+
+/** A fresh service of its own, on a free port, with a policy folder, a signing key and a data directory that go with it. */
+export interface Instance {
+  readonly api: Api;
+  /** A token of the user in each of its tenants, in their order. */
+  tokensOf(user: MappedUser, extraGroups?: readonly string[]): Promise<readonly { tenant: string; token: string }[]>;
+  /** Puts documents, some at a time, and waits until each is searchable. */
+  load(documents: readonly MappedDocument[], done?: () => void): Promise<Loaded>;
+  /** Stops the service and removes its folder. */
+  close(): Promise<void>;
+}
+
+/** What loading came to. */
+export interface Loaded {
+  /** Documents put; a document of several tenants counts once for each. */
+  readonly documents: number;
+  /** `null` when the service does not tell. */
+  readonly chunks: number | null;
+  readonly seconds: number;
+}
+
+/** Starts an instance for a mapped set. @param trustFile a trust.yaml whose `models` are used. */
+export async function startInstance(mapping: Mapping, trustFile: string): Promise<Instance> {
+  const folder = mkdtempSync(join(tmpdir(), "reticent-eval-"));
+  folders.add(folder);
+  const remove = () => {
+    rmSync(folder, { recursive: true, force: true });
+    folders.delete(folder);
+  };
+  const dataDir = join(folder, "data");
+  const policyDir = join(folder, "policies");
+  try {
+    mkdirSync(dataDir);
+    mkdirSync(policyDir);
+    await writePolicyFolder(policyDir, mapping, trustFile);
+    const config = defaultConfig({
+      host: "127.0.0.1",
+      port: 0,
+      dataDir,
+      policyDir,
+      // One client asks as fast as it can: the limit is not what is measured here.
+      rateLimitPerMinute: 1_000_000_000,
+      traceRetention: { maxAgeMs: dayMs, maxCount: 10_000_000 },
+      logLevel: "silent",
+    });
+    const service = await startService(config);
+    const api = new Api(service.url.replace(/\/$/, ""));
+    const tokenFor = (tenant: string, user: string, groups: readonly string[]) =>
+      signToken({ dataDir, tenant, user, groups, agents: [], ttlS: tokenTtlS, audience: config.audience });
+    return {
+      api,
+      tokensOf: (user, extraGroups = []) =>
+        Promise.all(
+          user.tokens.map(async ({ tenant, groups }) => ({
+            tenant,
+            token: await tokenFor(tenant, user.id, [...groups, ...extraGroups]),
+          })),
+        ),
+      load: (documents, done) =>
+        loadDocuments(api, documents, (tenant) => tokenFor(tenant, "reticent-eval-loader", [ownGroups.writers]), done),
+      close: async () => {
+        try {
+          await service.close();
+        } finally {
+          remove();
+        }
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+async function loadDocuments(
+  api: Api,
+  documents: readonly MappedDocument[],
+  tokenFor: (tenant: string) => Promise<string>,
+  done: () => void = () => undefined,
+): Promise<Loaded> {
+  const tenants = [...new Set(documents.flatMap((document) => document.tenants))];
+  const tokens = new Map(await Promise.all(tenants.map(async (tenant) => [tenant, await tokenFor(tenant)] as const)));
+  const jobs = documents.flatMap((document) => document.tenants.map((tenant) => ({ document, tenant })));
+  const started = performance.now();
+  let next = 0;
+  let chunks: number | null = 0;
+  const worker = async () => {
+    for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) {
+      const token = tokens.get(job.tenant);
+      if (token === undefined) throw new ServiceError(`no token for tenant ${job.tenant}`);
+      const added = await api.put(job.document, token);
+      chunks = chunks === null || added === undefined ? null : chunks + added;
+      done();
+    }
+  };
+  await Promise.all(Array.from({ length: uploads }, worker));
+  return { documents: jobs.length, chunks, seconds: (performance.now() - started) / 1000 };
+}

@@ -1,0 +1,90 @@
+import { statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { integerOption, parseOptions, UsageError } from "../terminal.ts";
+import { shippedPolicies } from "./policy-folder.ts";
+
+/** Queries that a figure is computed on. */
+export const splits = ["calib", "test", "all"] as const;
+export type Split = (typeof splits)[number];
+
+/** What `reticent eval` was asked to do. */
+export interface EvalOptions {
+  readonly folder: string;
+  readonly name: string;
+  /** Figures are of this split. */
+  readonly split: Split;
+  /** True when the split was named: then other queries are not asked, unless a set has access lists. */
+  readonly splitGiven: boolean;
+  /** Only the first queries of the split; absent = all. */
+  readonly limit: number | undefined;
+  readonly json: boolean;
+  readonly runFile: string | undefined;
+  readonly pairsFile: string | undefined;
+  readonly superseded: boolean;
+  readonly isolation: boolean;
+  readonly trustFile: string;
+}
+
+/** What `reticent eval --help` prints. */
+export const usage = `usage: reticent eval DIR [options]
+
+Indexes a set (corpus.jsonl, queries.jsonl and, where it has them, acl.jsonl with principals.json, visibility.jsonl,
+users_visible.jsonl) in a fresh instance of the service, asks its queries over HTTP, and measures answers, abstentions and leaks.
+
+  --split calib|test|all  the queries that figures are computed on (default test)
+  --limit N               only the first N queries
+  --json                  one JSON object on standard output instead of tables
+  --run FILE              write a line per query: {"id","score","hits"}; without --split for the queries of all splits. In a set with
+                          access lists each query is asked by the user who may read most of its relevant documents.
+  --pairs FILE            write a line per user and query: {"user","query","score","outcome","reason","hits"}
+  --superseded            add superseded.jsonl and acl-superseded.jsonl, and count outdated versions above current ones
+  --isolation             compare responses with those of instances that hold only the user's visible documents
+  --trust FILE            take the floors and thresholds of the embedding models from here (default: the project's trust.yaml)
+
+Exit code: 1 when anything hidden came out, a visible set differs from the oracle, a response differs in isolation, or a request
+failed; 2 when it is used wrongly.
+`;
+
+/**
+ * Reads the arguments of `reticent eval`; `undefined` when help is asked for.
+ * @throws UsageError with one line that says what is wrong.
+ */
+export function readOptions(args: readonly string[]): EvalOptions | undefined {
+  const { values, positionals } = parseOptions({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      help: { type: "boolean", short: "h" },
+      split: { type: "string" },
+      limit: { type: "string" },
+      json: { type: "boolean" },
+      run: { type: "string" },
+      pairs: { type: "string" },
+      superseded: { type: "boolean" },
+      isolation: { type: "boolean" },
+      trust: { type: "string" },
+    },
+  });
+  if (values.help === true) return undefined;
+  const [folder, ...more] = positionals;
+  if (folder === undefined || more.length > 0)
+    throw new UsageError("one folder with a set is needed: reticent eval DIR");
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UsageError(`${folder} is not a folder`);
+  }
+  const split = splits.find((name) => name === (values.split ?? "test"));
+  if (split === undefined) throw new UsageError(`--split: ${splits.join(", ")}, not "${values.split}"`);
+  return {
+    folder,
+    name: basename(resolve(folder)),
+    split,
+    splitGiven: values.split !== undefined,
+    limit: integerOption("limit", values.limit, { min: 1, max: 1_000_000 }),
+    json: values.json === true,
+    runFile: values.run,
+    pairsFile: values.pairs,
+    superseded: values.superseded === true,
+    isolation: values.isolation === true,
+    trustFile: values.trust ?? join(shippedPolicies, "trust.yaml"),
+  };
+}
