@@ -28,7 +28,7 @@ const keyPath = (dataDir: string) => join(dataDir, "issuer-key.json");
  * The issuer whose key lies in the data directory; makes the key when there is none. Its clock is ours, so it needs no tolerance.
  * @throws Error when the file is there but is not such a key.
  */
-export async function openEmbeddedIssuer(dataDir: string): Promise<IssuerConfig> {
+export async function embeddedIssuer(dataDir: string): Promise<IssuerConfig> {
   await loadOrMakeKey(dataDir);
   return issuerConfigSchema.parse({
     issuer: embeddedIssuerName,

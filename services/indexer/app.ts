@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from "fastify";
-import type { DocumentKey } from "#core/document.ts";
+import type { DocumentChanges } from "#core/ingest/changes.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { Policy } from "#core/ports/policy.ts";
@@ -19,18 +19,16 @@ export interface IndexerOptions {
   readonly queue: Pick<JobQueue, "wake">;
   /** The fingerprint of the embedding model in use: what is live is live under it. */
   readonly fingerprint: string;
-  /**
-   * Resolves once a generation is live, has failed or is not wanted any more, or after the time. Its result is not looked at: the
-   * ledger is read again.
-   */
-  readonly waitUntilSearchable: (key: DocumentKey, generation: number, timeoutMs: number) => Promise<unknown>;
+  /** Tells when the worker is done with a document. */
+  readonly changes: DocumentChanges;
   /** Longest time that `?wait=true` waits, ms; shorter than the deadline of a request. */
   readonly waitMs: number;
-  readonly recheck: Recheck;
+  /** Absent = the re-check of the service; tests put one in its place that lacks a condition. */
+  readonly recheck?: Recheck;
 }
 
 /** The indexer's HTTP API: documents, their access, lists, sources, and disabled principals. */
-export const indexerRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
+export const indexerApp: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
   await app.register(documentRoutes, options);
   await app.register(accessRoutes, options);
   await app.register(listRoutes, options);

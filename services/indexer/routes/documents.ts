@@ -3,6 +3,7 @@ import { accessOf } from "#core/access/acl.ts";
 import type { ContentInfo, DocumentKey, DocumentRecord } from "#core/document.ts";
 import { AppError, limitExceeded } from "#core/errors.ts";
 import { accessHash, contentHash, requestHash } from "#core/ingest/hash.ts";
+import { waitUntilSearchable } from "#core/ingest/wait.ts";
 import { limits } from "#core/limits.ts";
 import type { PutDocument } from "#core/ports/ledger.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
@@ -114,7 +115,7 @@ function commandOf(key: DocumentKey, body: PutDocumentBody): Omit<PutDocument, "
 async function waited(record: DocumentRecord, wait: boolean, options: IndexerOptions): Promise<DocumentRecord> {
   const generation = record.wanted?.generation;
   if (!wait || generation === undefined) return record;
-  await options.waitUntilSearchable(record.key, generation, options.waitMs);
-  const [now] = await options.ledger.read([record.key]);
-  return now ?? record;
+  const { ledger, changes, fingerprint, waitMs: timeoutMs } = options;
+  const result = await waitUntilSearchable({ ledger, changes, key: record.key, generation, fingerprint, timeoutMs });
+  return result.record ?? record;
 }

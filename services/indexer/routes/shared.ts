@@ -5,7 +5,7 @@ import type { DocumentKey, DocumentRecord } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import { sourcePattern } from "#core/limits.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
-import type { Recheck } from "#core/retrieval/recheck.ts";
+import { recheck as serviceRecheck } from "#core/retrieval/recheck.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import type { IndexerOptions } from "../app.ts";
 import { etagOf } from "../etag.ts";
@@ -43,7 +43,7 @@ export function checkLabels(snapshot: PolicySnapshot, labels: readonly string[])
 export function mayReadNow(
   record: DocumentRecord,
   filter: VisibilityFilter,
-  { fingerprint, recheck }: { readonly fingerprint: string; readonly recheck: Recheck },
+  { fingerprint, recheck = serviceRecheck }: Pick<IndexerOptions, "fingerprint" | "recheck">,
 ): boolean {
   const live = record.live[fingerprint];
   return live !== undefined && recheck(record, live.generation, filter, fingerprint) === "confirmed";
