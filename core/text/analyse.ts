@@ -64,7 +64,10 @@ function addCompound(run: string, terms: string[]): void {
 }
 
 function addPart(part: string, terms: string[]): void {
-  if (!unspaced.test(part)) return addWord(part, terms);
+  if (!unspaced.test(part)) {
+    addWord(part, terms);
+    return;
+  }
   let at = 0;
   for (const match of part.matchAll(unspacedRun)) {
     if (match.index > at) addWord(part.slice(at, match.index), terms);

@@ -80,14 +80,20 @@ class MarkdownReader {
   }
 
   #line(line: string, at: number): void {
-    if (this.#comment) return this.#endComment(line, at);
+    if (this.#comment) {
+      this.#endComment(line, at);
+      return;
+    }
     containers.lastIndex = 0;
     const prefix = containers.exec(line)?.[0] ?? "";
     const content = line.slice(prefix.length);
     const indent = indentOf(line);
     const blank = content.trim() === "";
     if (this.#fence !== undefined && this.#inFence(line, at, content, indent, prefix)) return;
-    if (blank || (rule.test(line) && !this.#underlines(line, prefix))) return this.#blank(line, at, prefix);
+    if (blank || (rule.test(line) && !this.#underlines(line, prefix))) {
+      this.#blank(line, at, prefix);
+      return;
+    }
     const marked = prefix.trim() !== "";
     if (!marked && this.#afterBlank && indent === 0) this.#listIndent = 0;
     // Indented by four or more beyond its container is code, where no marker means anything.
@@ -201,7 +207,10 @@ class MarkdownReader {
   }
 
   #heading(level: number, source: string, startChar: number, endChar: number): void {
-    if (this.#html.hidden) return this.#builder.gap();
+    if (this.#html.hidden) {
+      this.#builder.gap();
+      return;
+    }
     const text = this.#body.slice(startChar, endChar).trimEnd();
     const shown = this.#html.visible(text, true);
     this.#html.release();
@@ -221,8 +230,9 @@ class MarkdownReader {
     const raw = this.#body.slice(start, this.#end);
     const wasHidden = this.#html.hidden;
     if (fence) {
-      if (wasHidden) return this.#builder.gap();
-      return this.#builder.add({ text: raw, startChar: start, endChar: this.#end, exact: true });
+      if (wasHidden) this.#builder.gap();
+      else this.#builder.add({ text: raw, startChar: start, endChar: this.#end, exact: true });
+      return;
     }
     const shown = this.#html.visible(raw, !html);
     // A tag inside a paragraph hides to the end of it; one that begins a block of HTML, until it is closed.

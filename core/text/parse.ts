@@ -62,7 +62,7 @@ const damagedAllowed = 4;
 /** Refuses binary data and text decoded from the wrong encoding, before it fills the index with noise. */
 function refuseUnreadable(body: string): void {
   if (body.includes("\0")) throw new ParseError("unreadable-body", "the body holds a NUL character");
-  const damaged = body.match(/[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ufffe\uffff]|\p{Cs}/gu)?.length ?? 0;
+  const damaged = body.match(/(?![\t\n\r\f\v\u0085])[\p{Cc}\p{Cs}\ufffd\ufffe\uffff]/gu)?.length ?? 0;
   if (damaged > damagedAllowed && damaged * damagedShare > body.length) {
     throw new ParseError("unreadable-body", `${damaged} characters of the body are control or replacement characters`);
   }

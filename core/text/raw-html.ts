@@ -147,10 +147,13 @@ class CodeSpans {
   end(at: number): number {
     const length = runLength(this.#text, at);
     this.#runs ??= backtickRuns(this.#text);
-    const starts = this.#runs.get(length);
+    const starts = this.#runs.get(length) ?? [];
     // Runs are asked for from left to right: what lies behind is never needed again.
-    while (starts !== undefined && (starts.at(-1) ?? Number.POSITIVE_INFINITY) <= at) starts.pop();
-    const close = starts?.at(-1);
+    let close = starts.at(-1);
+    while (close !== undefined && close <= at) {
+      starts.pop();
+      close = starts.at(-1);
+    }
     return close === undefined ? at + length : close + length;
   }
 }

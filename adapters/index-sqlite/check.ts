@@ -1,0 +1,46 @@
+import { AppError } from "#core/errors.ts";
+import type { IndexedChunk, IndexedGeneration } from "#core/ports/index.ts";
+
+/** How far a stored vector's length may be from 1: f32 rounding is far below, a vector that was never normalised far above. */
+const lengthTolerance = 1e-3;
+
+/**
+ * Refuses a generation that could not be searched honestly, before anything of it is stored.
+ * @throws AppError `index-unavailable`; its cause says which chunk and why
+ */
+export function checkGeneration(generation: IndexedGeneration, dimensions: number): void {
+  const ids = new Set<string>();
+  let last = -1;
+  for (const chunk of generation.chunks) {
+    const problem = vectorProblem(chunk.vector, dimensions) ?? chunkProblem(chunk, last, ids);
+    if (problem !== undefined) {
+      throw new AppError("index-unavailable", {}, { cause: new Error(`chunk ${chunk.chunk}: ${problem}`) });
+    }
+    last = chunk.chunk;
+    ids.add(chunk.chunkId);
+  }
+}
+
+/** What is wrong with a vector, or `undefined`. */
+export function vectorProblem(vector: Float32Array, dimensions: number): string | undefined {
+  if (vector.length !== dimensions) return `the vector has ${vector.length} dimensions instead of ${dimensions}`;
+  let square = 0;
+  for (const value of vector) square += value * value;
+  // Written so that a NaN fails.
+  if (!Number.isFinite(square)) return "the vector holds a number that is not finite";
+  if (!(Math.abs(Math.sqrt(square) - 1) <= lengthTolerance)) return `the vector has length ${Math.sqrt(square)}, not 1`;
+  return undefined;
+}
+
+function chunkProblem(chunk: IndexedChunk, last: number, ids: ReadonlySet<string>): string | undefined {
+  if (!Number.isSafeInteger(chunk.chunk) || chunk.chunk <= last) return `chunk numbers must grow (${last} before)`;
+  if (ids.has(chunk.chunkId)) return "a chunk id twice";
+  if (!Number.isSafeInteger(chunk.termCount) || chunk.termCount < 0 || chunk.termCount > 0x7fffffff) {
+    return "the term count is not a count";
+  }
+  for (const frequency of chunk.terms.values()) {
+    if (!Number.isSafeInteger(frequency) || frequency < 1 || frequency > 0x7fffffff)
+      return "a term frequency is not a count";
+  }
+  return undefined;
+}

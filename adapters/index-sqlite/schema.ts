@@ -1,0 +1,31 @@
+/** Version of {@link schema}. */
+export const schemaVersion = 1;
+
+/** Tables of the index. A chunk id names a chunk under every fingerprint, so it is unique only together with one. */
+export const schema = `
+CREATE TABLE index_generations (
+  id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  source TEXT NOT NULL,
+  document TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  fingerprint TEXT NOT NULL,
+  dimensions INTEGER NOT NULL,
+  UNIQUE (tenant, source, document, generation, fingerprint)
+) STRICT;
+CREATE TABLE index_chunks (
+  generation_id INTEGER NOT NULL REFERENCES index_generations (id) ON DELETE CASCADE,
+  chunk INTEGER NOT NULL,
+  chunk_id TEXT NOT NULL,
+  body TEXT NOT NULL,
+  heading_path TEXT NOT NULL,
+  start_char INTEGER NOT NULL,
+  end_char INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  vector BLOB NOT NULL,
+  terms TEXT NOT NULL,
+  term_count INTEGER NOT NULL,
+  PRIMARY KEY (generation_id, chunk)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX index_chunks_by_id ON index_chunks (chunk_id);
+`;
