@@ -29,6 +29,7 @@ export interface OpenPolicyOptions {
   /** How long answers go on after an edit was rejected, ms. */
   readonly rejectedMaxAgeMs: number;
   readonly clock: Clock;
+  /** Told after the fact; must not throw. */
   readonly onEvent?: (event: PolicyEvent) => void;
   /** Pause between two readings of a changed folder, ms; default 20. */
   readonly settleMs?: number;
