@@ -1,0 +1,83 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
+import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
+import { run } from "./token.ts";
+
+let dataDir: string;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "token-"));
+});
+afterAll(() => rm(dataDir, { recursive: true }));
+
+async function token(...args: string[]) {
+  const printed = { out: "", err: "" };
+  const code = await run(args, {
+    env: { RETICENT_DATA: dataDir },
+    out: (text) => {
+      printed.out += text;
+    },
+    err: (text) => {
+      printed.err += text;
+    },
+  });
+  return { code, ...printed };
+}
+
+test("prints one token that the service on the same data directory accepts", async () => {
+  const args = [
+    "--tenant",
+    "acme",
+    "--user",
+    "mia",
+    "--group",
+    "managers",
+    "--group",
+    "employees",
+    "--agent",
+    "assistant",
+  ];
+  const { code, out, err } = await token(...args, "--ttl", "5m");
+  expect([code, err]).toEqual([0, ""]);
+  const issuers = [await embeddedIssuer(dataDir)];
+  const verifier = await makeTokenVerifier({ issuers, audience: "reticent", clock: Date.now });
+  expect(await verifier.verify(out.trim())).toEqual({
+    tenant: "acme",
+    user: "user:mia",
+    groups: ["group:employees", "group:managers"],
+    actors: ["agent:assistant"],
+  });
+});
+
+test("--json prints the token with what it says", async () => {
+  const { out } = await token("--tenant", "acme", "--user", "mia", "--json");
+  expect(JSON.parse(out)).toEqual({
+    token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+    expires_at: expect.stringMatching(/Z$/),
+    tenant: "acme",
+    user: "mia",
+    groups: [],
+    agents: [],
+  });
+});
+
+test("mistakes in the arguments exit with 2 and one line, and make no key", async () => {
+  await rm(join(dataDir, "issuer-key.json"), { force: true });
+  for (const args of [
+    [],
+    ["--tenant", "acme"],
+    ["--tenant", "acme", "--user", "mia", "--ttl", "soon"],
+    ["--tenant", "acme", "--user", "mia", "--ttl", "31d"],
+    ["--tenant", "a b", "--user", "mia"],
+    ["--tenant", "acme", "--user", "mia", "--role", "admin"],
+    ["--tenant", "acme", "--user", "mia", "extra"],
+  ]) {
+    const { code, out, err } = await token(...args);
+    expect([code, out], args.join(" ")).toEqual([2, ""]);
+    expect(err, args.join(" ")).toMatch(/^reticent token: [^\n]+\n$/);
+  }
+  expect(await readdir(dataDir)).toEqual([]);
+  expect((await token("--help")).out).toContain("usage: reticent token");
+});
