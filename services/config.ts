@@ -29,7 +29,8 @@ export interface ServiceConfig {
 }
 
 const dayMs = 86_400_000;
-const whole = (min: number, max: number, fallback: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+const whole = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
 
 const environmentSchema = z
   .object({
@@ -69,7 +70,9 @@ export class ConfigError extends Error {
  */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
   const known = new Set(Object.keys(environmentSchema.shape));
-  const unknown = Object.keys(env).filter((name) => name.startsWith("RETICENT_") && !known.has(name) && !clientNames.has(name));
+  const unknown = Object.keys(env).filter(
+    (name) => name.startsWith("RETICENT_") && !known.has(name) && !clientNames.has(name),
+  );
   const parsed = environmentSchema.safeParse(env);
   const problems = unknown.map((name) => `${name} is not a setting`);
   if (!parsed.success) {

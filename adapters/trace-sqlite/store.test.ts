@@ -71,7 +71,13 @@ test("traces beyond the count or the age of the retention limit are erased with 
 });
 
 test("a trace that cannot be kept is counted and never fails the answer", async () => {
-  const store = openTraceStore({ file: ":memory:", clock: () => 1_000, retention: keepAll, maxWaiting: 1, flushMs: 1e6 });
+  const store = openTraceStore({
+    file: ":memory:",
+    clock: () => 1_000,
+    retention: keepAll,
+    maxWaiting: 1,
+    flushMs: 1e6,
+  });
   store.record(trace("ret_1"));
   store.record(trace("ret_2"));
   expect(store.lost()).toBe(1);

@@ -86,7 +86,9 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
       if (fresh !== undefined) return fresh;
       const row = select.get(tenant, id);
       // Written by `record` alone, from the type itself.
-      return row === undefined ? undefined : (JSON.parse(zstdDecompressSync(row["trace"] as Uint8Array).toString()) as Trace);
+      return row === undefined
+        ? undefined
+        : (JSON.parse(zstdDecompressSync(row["trace"] as Uint8Array).toString()) as Trace);
     },
     async flush() {
       write();

@@ -64,7 +64,12 @@ export async function findCandidates(
       if (!Number.isFinite(hit.similarity) || !Number.isFinite(hit.bm25)) {
         throw new AppError("index-unavailable", {}, { cause: new Error(`hit ${hit.chunkId} has no finite scores`) });
       }
-      const verdict = recheck(records.get(keyString(hit.key)), hit.generation, query.filter.visibility, query.fingerprint);
+      const verdict = recheck(
+        records.get(keyString(hit.key)),
+        hit.generation,
+        query.filter.visibility,
+        query.fingerprint,
+      );
       if (verdict === "replaced") return "replaced";
       (verdict === "confirmed" ? confirmed : dropped).push(hit);
     }

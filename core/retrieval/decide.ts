@@ -11,7 +11,10 @@ export interface Gates {
 /** What the gates decided about one search. */
 export type Decision =
   | { readonly outcome: "answered"; readonly survivors: readonly RankedCandidate[] }
-  | { readonly outcome: "abstained"; readonly reason: Extract<AbstainReason, "no_match" | "below_similarity" | "low_confidence"> };
+  | {
+      readonly outcome: "abstained";
+      readonly reason: Extract<AbstainReason, "no_match" | "below_similarity" | "low_confidence">;
+    };
 
 /**
  * Applies both gates, in this order: no candidate, no candidate above the floor, confidence below the threshold.
@@ -34,7 +37,9 @@ export function passesFloor(candidate: RankedCandidate, gates: Gates): boolean {
  * The reason when the search over all visible documents would have answered: the quality gate that dropped its best candidate,
  * or `undefined` when no candidate above the floor was dropped by one.
  */
-export function trustReason(survivors: readonly RankedCandidate[]): Extract<AbstainReason, "stale" | "untrusted"> | undefined {
+export function trustReason(
+  survivors: readonly RankedCandidate[],
+): Extract<AbstainReason, "stale" | "untrusted"> | undefined {
   const dropped = survivors.find((candidate) => candidate.trustGate !== "eligible");
   return dropped === undefined || dropped.trustGate === "eligible" ? undefined : dropped.trustGate;
 }

@@ -19,7 +19,8 @@ export const readableChecks = {
   /** A deleted document is readable to nobody. */
   tombstone: ({ record }) => record.tombstone === undefined && record.wanted !== undefined,
   /** The access that the source wants now. */
-  wantedAccess: (subject) => subject.isVisible({ ...subject.record.key, access: subject.record.access }, subject.filter),
+  wantedAccess: (subject) =>
+    subject.isVisible({ ...subject.record.key, access: subject.record.access }, subject.filter),
   /**
    * While newer content is being indexed, or has failed, the live text also stays under the access that it had as wanted
    * content: new, wider rights never open old text.

@@ -5,7 +5,10 @@ import { instantSchema } from "../trust/quality.ts";
 
 /** The body of POST /retrieve. Who is asking is no part of it: that comes from the token. */
 export const retrieveRequestSchema = z.strictObject({
-  query: z.string().max(limits.queryChars).refine((text) => text.trim().length > 0, "must not be empty"),
+  query: z
+    .string()
+    .max(limits.queryChars)
+    .refine((text) => text.trim().length > 0, "must not be empty"),
   /** Passages at most. */
   top_k: z.int().min(1).max(limits.topK).default(8),
   filter: z

@@ -149,7 +149,10 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
 function gatesFor(snapshot: PolicySnapshot, model: string, request: RetrieveRequest): Gates {
   const entry = snapshot.trust.models.get(model);
   if (entry === undefined || !Number.isFinite(entry.floor) || !Number.isFinite(entry.threshold)) {
-    throw new AppError("policy-unavailable", { detail: `trust.yaml has no floor for the model ${model}`, retryAfterS: 5 });
+    throw new AppError("policy-unavailable", {
+      detail: `trust.yaml has no floor for the model ${model}`,
+      retryAfterS: 5,
+    });
   }
   return { floor: entry.floor, threshold: Math.max(entry.threshold, request.min_confidence ?? 0) };
 }
@@ -188,7 +191,8 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
     const value = round6(confidence.confidence(features));
     const decision = decide(ranked, value, gates);
     const base = { set, ranked, features, confidence: value, decision };
-    if (decision.outcome === "abstained" || query.filter.eligible === null) return { ...base, chosen: [], withinTopK: [] };
+    if (decision.outcome === "abstained" || query.filter.eligible === null)
+      return { ...base, chosen: [], withinTopK: [] };
     const withinTopK = decision.survivors.slice(0, request.top_k);
     const texts = await dependencies.index.texts(withinTopK.map((candidate) => candidate.chunkId));
     const read = withinTopK.flatMap((candidate) => {

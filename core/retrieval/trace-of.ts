@@ -66,7 +66,9 @@ export function traceOf(input: TraceInput): Trace {
     gates,
     features: { ...eligible.features },
     candidates: [
-      ...bestPerDocument(eligible.ranked, chosen).map((candidate) => entry(candidate, candidate.fused, gate(candidate))),
+      ...bestPerDocument(eligible.ranked, chosen).map((candidate) =>
+        entry(candidate, candidate.fused, gate(candidate)),
+      ),
       ...bestPerDocument(gated, new Set()).map((candidate) => entry(candidate, candidate.fused, gate(candidate))),
       ...eligible.set.dropped.slice(0, traceDropped).map((hit) => entry(hit, 0, "recheck")),
     ],

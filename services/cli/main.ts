@@ -34,6 +34,13 @@ async function main(): Promise<number> {
   return run(args);
 }
 
+/** A wrong command line, setting or policy folder: exit code 2. */
+function isMisuse(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (["UsageError", "ConfigError", "PolicyFolderError"].includes(error.name)) return true;
+  return "code" in error && typeof error.code === "string" && error.code.startsWith("ERR_PARSE_ARGS");
+}
+
 // A reader that goes away (`reticent … | head`) is no error of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
@@ -43,5 +50,5 @@ try {
   process.exitCode = await main();
 } catch (error) {
   process.stderr.write(`reticent: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof Error && error.name === "UsageError" ? 2 : 1;
+  process.exitCode = isMisuse(error) ? 2 : 1;
 }

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from "fastify";
+import type { Retrieve } from "#core/retrieval/retrieve.ts";
 import { type HealthOptions, healthRoutes } from "./routes/health.ts";
 import { type RetrievalsOptions, retrievalsRoutes } from "./routes/retrievals.ts";
 import { retrieveRoutes } from "./routes/retrieve.ts";
-import type { Retrieve } from "#core/retrieval/retrieve.ts";
 
 export interface QueryOptions extends RetrievalsOptions, HealthOptions {
   readonly retrieve: Retrieve;

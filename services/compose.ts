@@ -1,0 +1,215 @@
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
+import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
+import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
+import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
+import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
+import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
+import { localQueue } from "#adapters/queue-local/queue.ts";
+import { lockDataDirectory } from "#adapters/sqlite/lock.ts";
+import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
+import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
+import { type DocumentChanges, documentChanges } from "#core/ingest/changes.ts";
+import { makeReconciler } from "#core/ingest/reconciler.ts";
+import { giveUp, makeWorker } from "#core/ingest/worker.ts";
+import type { Clock } from "#core/ports/clock.ts";
+import type { Embedder } from "#core/ports/embedder.ts";
+import type { TokenVerifier } from "#core/ports/identity.ts";
+import type { VectorIndex } from "#core/ports/index.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
+import type { Policy } from "#core/ports/policy.ts";
+import type { TraceStore } from "#core/ports/trace.ts";
+import { uncalibrated } from "#core/retrieval/confidence.ts";
+import { type Recheck, recheck } from "#core/retrieval/recheck.ts";
+import { makeRetrieve } from "#core/retrieval/retrieve.ts";
+import { authPlugin } from "#services/http/auth.ts";
+import { rateLimitPlugin } from "#services/http/rate-limit.ts";
+import { makeServer } from "#services/http/server.ts";
+import { indexerApp } from "#services/indexer/app.ts";
+import { queryApp } from "#services/query/app.ts";
+import { ConfigError, type ServiceConfig } from "./config.ts";
+
+/** The adapters that a service runs on. */
+export interface Ports {
+  readonly ledger: Ledger;
+  readonly index: VectorIndex;
+  readonly embedder: Embedder;
+  readonly policy: Policy;
+  readonly verifier: TokenVerifier;
+  readonly traces: TraceStore;
+  readonly recheck: Recheck;
+  readonly clock: Clock;
+  /** Housekeeping after each sweep of the reconciler. */
+  readonly maintain?: () => void;
+  /** Closes everything that {@link openPorts} opened, in the reverse order. */
+  close(): Promise<void>;
+}
+
+/** A service that answers. */
+export interface RunningService {
+  /** Base URL, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly app: FastifyInstance;
+  /** Stops taking requests, finishes what is in flight and what is being indexed, then closes everything. A second call waits for the first. */
+  close(): Promise<void>;
+}
+
+/** Documents indexed at the same time: the work is computing on one thread, so more would only mix their progress. */
+const indexingConcurrency = 2;
+
+/**
+ * Starts the whole service in this process: embedded ledger, index, queue and encoder, the ingest API and the query API.
+ * @throws DataDirectoryInUse, PolicyFolderError, ConfigError
+ */
+export async function startService(config: ServiceConfig): Promise<RunningService> {
+  const log = serverFor(config);
+  try {
+    return await serve(await openPorts(config, (event) => logPolicy(log, event)), config, log);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** The server of a configuration, without routes: it comes first, because its logger is where everything else reports. */
+export function serverFor(config: ServiceConfig): FastifyInstance {
+  return makeServer({ logLevel: config.logLevel, deadlineMs: config.deadlineMs });
+}
+
+/** Opens the embedded adapters. This, and nothing else, decides which adapter stands behind which port. */
+export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: PolicyEvent) => void): Promise<Ports> {
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const step of closers.splice(0).toReversed()) await step();
+  };
+  try {
+    const clock: Clock = Date.now;
+    const policy = await openPolicy({
+      dir: config.policyDir,
+      pollMs: config.policyPollMs,
+      rejectedMaxAgeMs: config.rejectedPolicyMaxAgeMs,
+      clock,
+      onEvent: onPolicyEvent,
+    });
+    closers.push(() => policy.close());
+    const embedder = hashedEmbedder();
+    closers.push(() => embedder.close());
+    if (!policy.current().trust.models.has(embedder.model.name)) {
+      throw new ConfigError([
+        `trust.yaml: models: no entry for ${embedder.model.name}; without a floor nothing may be answered`,
+      ]);
+    }
+    const lock = lockDataDirectory(config.dataDir);
+    closers.push(() => lock.release());
+    const database = openDatabase(join(config.dataDir, "reticent.db"));
+    closers.push(() => database.close());
+    const ledger = await openSqliteLedger({ database, clock });
+    closers.push(() => ledger.close());
+    const index = await openSqliteIndex({ database, live: ledger.live, model: embedder.model });
+    closers.push(() => index.close());
+    const traces = openTraceStore({ file: join(config.dataDir, "traces.db"), clock, retention: config.traceRetention });
+    closers.push(() => traces.close());
+    const issuers = config.issuers.length > 0 ? config.issuers : [await embeddedIssuer(config.dataDir)];
+    const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
+    return {
+      ledger,
+      index,
+      embedder,
+      policy,
+      verifier,
+      traces,
+      recheck,
+      clock,
+      maintain: () => truncateLog(database),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Puts routes, worker and reconciler on top of the ports, and listens. */
+export async function serve(ports: Ports, config: ServiceConfig, app: FastifyInstance): Promise<RunningService> {
+  const { ledger, index, embedder, policy, verifier, traces, clock } = ports;
+  const { fingerprint } = embedder.model;
+  const changes: DocumentChanges = documentChanges();
+  const ingest = { ledger, index, embedder, clock, changes };
+  const queue = localQueue({
+    concurrency: indexingConcurrency,
+    maxAttempts: 5,
+    backoffMs: 200,
+    maxBackoffMs: 30_000,
+    onGiveUp: giveUp(ingest),
+    onError: (key, error) => app.log.warn({ source: key.source, err: error }, "indexing failed, will be tried again"),
+  });
+  const reconciler = makeReconciler({
+    ledger,
+    index,
+    queue,
+    fingerprint,
+    clock,
+    graceMs: config.graceMs,
+    sweepMs: config.sweepMs,
+    onError: (error) => app.log.error({ err: error }, "reconciler sweep failed"),
+    ...(ports.maintain === undefined ? {} : { maintain: ports.maintain }),
+  });
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      await app.close();
+      await reconciler.stop();
+      await queue.close();
+      await ports.close();
+    })();
+    return closing;
+  };
+
+  try {
+    await app.register(authPlugin, { verifier, ledger });
+    await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
+    await app.register(queryApp, {
+      retrieve: makeRetrieve({
+        policy,
+        embedder,
+        index,
+        ledger,
+        recheck: ports.recheck,
+        confidence: uncalibrated,
+        traces,
+        clock,
+        deadlineMs: config.deadlineMs,
+      }),
+      traces,
+      policy,
+      ledger,
+      fingerprint,
+      model: embedder.model,
+      clock,
+      isClosing: () => closing !== undefined,
+    });
+    await app.register(indexerApp, {
+      ledger,
+      index,
+      policy,
+      queue,
+      changes,
+      fingerprint,
+      recheck: ports.recheck,
+      waitMs: Math.floor(config.deadlineMs * 0.9),
+    });
+    queue.start(makeWorker(ingest));
+    reconciler.start();
+    const url = await app.listen({ host: config.host, port: config.port });
+    return { url, app, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function logPolicy(app: FastifyInstance, event: PolicyEvent): void {
+  if (event.kind === "loaded") app.log.info(event, "policy in force");
+  else app.log.error(event, "policy edit rejected; the last good revision stays in force");
+}
