@@ -52,7 +52,8 @@ export function localQueue(options: LocalQueueOptions): JobQueue {
   }
 
   function pump(): void {
-    while (handler !== undefined && !closed && active.size < concurrency) {
+    if (handler === undefined || closed) return;
+    while (active.size < concurrency) {
       const job = waiting.shift();
       if (job === undefined) return;
       job.state = "active";

@@ -1,10 +1,9 @@
 import type { ContentInfo, DocumentKey } from "../document.ts";
-import { limits } from "../limits.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { IndexedChunk } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
-import { type Chunk, chunkDocument, embeddingInput } from "../text/chunk.ts";
-import { ParseError, parseDocument } from "../text/parse.ts";
+import { chunkDocument, embeddingInput } from "../text/chunk.ts";
+import { parseDocument } from "../text/parse.ts";
 import { chunkIdOf } from "./chunk-id.ts";
 
 /** Chunks per call of the embedder; between two calls, requests get their turn. */
@@ -31,31 +30,19 @@ export async function indexedChunks(document: AcceptedDocument, embedder: Embedd
     maxTokens: embedder.model.maxTokens,
     countTokens: (text) => embedder.countTokens(text),
   });
-  if (chunks.length === 0) throw new ParseError("no-text", "the body has no readable text");
-  if (chunks.length > limits.chunksPerDocument) {
-    throw new ParseError(
-      "too-many-chunks",
-      `${chunks.length} chunks; chunksPerDocument: at most ${limits.chunksPerDocument}`,
-    );
-  }
   const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
   const vectors = await embedAll(inputs, embedder);
   return chunks.map((chunk, number) => {
     const terms = analyse(inputs[number] ?? "");
     return {
-      ...partsOf(chunk),
+      ...chunk,
       chunkId: chunkIdOf(key, content.generation, number),
       chunk: number,
-      tokens: embedder.countTokens(chunk.text),
       vector: vectors[number] ?? new Float32Array(),
       terms: counted(terms),
       termCount: terms.length,
     };
   });
-}
-
-function partsOf({ text, headingPath, startChar, endChar }: Chunk) {
-  return { text, headingPath, startChar, endChar };
 }
 
 async function embedAll(inputs: readonly string[], embedder: Embedder): Promise<Float32Array[]> {
