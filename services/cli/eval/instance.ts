@@ -116,6 +116,16 @@ async function loadDocuments(
       done();
     }
   };
-  await Promise.all(Array.from({ length: uploads }, worker));
+  // All of them end before a failure goes on: nothing may be in flight when the instance is closed.
+  const ended = await Promise.allSettled(
+    Array.from({ length: uploads }, () =>
+      worker().catch((error: unknown) => {
+        next = jobs.length;
+        throw error;
+      }),
+    ),
+  );
+  const failure = ended.find((one) => one.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
   return { documents: jobs.length, chunks, seconds: (performance.now() - started) / 1000 };
 }

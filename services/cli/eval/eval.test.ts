@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { run } from "./eval.ts";
+import { hashOfIds } from "./oracle.ts";
+import { temporaryFolder, tinySet, tinyVisible, writeSet } from "./testing/tiny-set.ts";
+
+async function evaluated(...args: string[]) {
+  let stdout = "";
+  let stderr = "";
+  const code = await run(args, {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+    env: {},
+  });
+  return { code, stdout, stderr };
+}
+
+const reportSchema = z.looseObject({
+  indexed: z.looseObject({ documents: z.number(), stored: z.number() }),
+  visibility: z.looseObject({ users: z.number(), equal_by_filter: z.number(), equal_by_recheck: z.number() }),
+  leaks: z.looseObject({ found: z.number(), responses: z.number(), probes: z.number(), told: z.array(z.string()) }),
+  errors: z.looseObject({ count: z.number() }),
+  queries: z.record(
+    z.string(),
+    z.looseObject({ items: z.number(), recall_at_5: z.looseObject({ value: z.number() }) }),
+  ),
+  pairs: z.record(z.string(), z.looseObject({ items: z.number(), recall_at_5: z.looseObject({ value: z.number() }) })),
+  isolation: z.looseObject({ users: z.number(), responses: z.number(), mismatches: z.array(z.unknown()) }).nullable(),
+});
+const report = (stdout: string) => reportSchema.parse(JSON.parse(stdout));
+const jsonLines = (file: string) =>
+  readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line));
+
+const published = Object.entries(tinyVisible).map(([user, ids]) => ({
+  user,
+  visibleDocCount: ids.length,
+  visibleSha256: hashOfIds(ids),
+}));
+
+/** The temporary folders of instances: none may be left behind. */
+const instances = () => readdirSync(tmpdir()).filter((name) => /^reticent-eval-(?!test-)/.test(name)).length;
+
+test("a set with access lists: visible sets equal the oracle, nothing hidden comes out, isolation changes no byte", async () => {
+  const folder = writeSet({ ...tinySet, "users_visible.jsonl": published });
+  const out = temporaryFolder();
+  const [runFile, pairsFile] = [join(out, "run.jsonl"), join(out, "pairs.jsonl")];
+  const before = instances();
+  const { code, stdout, stderr } = await evaluated(
+    folder,
+    "--json",
+    "--isolation",
+    "--run",
+    runFile,
+    "--pairs",
+    pairsFile,
+  );
+  expect(stderr).toBe("");
+  const found = report(stdout);
+  expect(found.visibility).toMatchObject({ users: 7, equal_by_filter: 7, equal_by_recheck: 7 });
+  expect(found.leaks).toMatchObject({ found: 0, told: [] });
+  expect(found.leaks.probes).toBeGreaterThan(0);
+  // Seven users, one of them with two tenants, and four queries.
+  expect(found.leaks.responses).toBe(32);
+  expect(found.errors.count).toBe(0);
+  // The public document is stored in three tenants.
+  expect(found.indexed).toMatchObject({ documents: 5, stored: 7 });
+  expect(found.queries.test).toMatchObject({ items: 3, recall_at_5: { value: 1 } });
+  expect(found.pairs.test).toMatchObject({ items: 21, recall_at_5: { value: 1 } });
+  expect(found.isolation?.mismatches).toEqual([]);
+  expect(found.isolation?.responses).toBeGreaterThan(0);
+  expect(code).toBe(0);
+  expect(instances()).toBe(before);
+
+  const runLines = z.array(z.strictObject({ id: z.string(), score: z.number(), hits: z.array(z.string()) }));
+  const lines = runLines.parse(jsonLines(runFile));
+  expect(lines.map(({ id }) => id)).toEqual(["q1", "q2", "q3", "q4"]);
+  expect(lines.find(({ id }) => id === "q4")?.hits[0]).toBe("red/oven");
+
+  const pairLines = z.array(
+    z.strictObject({
+      user: z.string(),
+      query: z.string(),
+      score: z.number(),
+      outcome: z.enum(["answered", "abstained"]),
+      reason: z.string().nullable(),
+      hits: z.array(z.string()),
+    }),
+  );
+  const pairs = pairLines.parse(jsonLines(pairsFile));
+  expect(pairs).toHaveLength(28);
+  for (const { user, hits, outcome, reason } of pairs) {
+    expect(tinyVisible[user]).toEqual(expect.arrayContaining(hits));
+    expect(reason === null).toBe(outcome === "answered");
+  }
+  // The ranking is there also where the service abstains, and an inactive user sees nothing at all.
+  expect(pairs.find(({ user, query }) => user === "mix" && query === "q1")?.hits).toContain("red/leave");
+  expect(pairs.filter(({ user }) => user === "ina").every(({ hits }) => hits.length === 0)).toBe(true);
+});
+
+test("a published visible set that differs from what the service shows ends in exit code 1 and names the user", async () => {
+  const wrong = published.map((line) => (line.user === "ann" ? { ...line, visibleDocCount: 2 } : line));
+  const folder = writeSet({ ...tinySet, "users_visible.jsonl": wrong });
+  const { code, stdout } = await evaluated(folder, "--limit", "1");
+  expect(code).toBe(1);
+  expect(stdout).toContain("6 of 7 users equal the oracle");
+  expect(stdout).toMatch(/ {2}ann +differs/);
+});
+
+test("the add-on of superseded versions is counted, and the published hash is of the set without it", async () => {
+  const old = {
+    ...tinySet["corpus.jsonl"][1],
+    id: "red/leave@2020",
+    text: "# Leave\n\nEmployees take ten days of holiday leave each year.",
+    meta: { tenant: "red", supersededBy: "red/leave" },
+  };
+  const folder = writeSet({
+    ...tinySet,
+    "users_visible.jsonl": published,
+    "superseded.jsonl": [old],
+    "acl-superseded.jsonl": [{ ...tinySet["acl.jsonl"][1], docId: old.id }],
+  });
+  const { code, stdout } = await evaluated(folder, "--superseded", "--json");
+  expect(code).toBe(0);
+  const found = z
+    .object({ superseded: z.object({ users_and_queries: z.looseObject({ superseded_above_current: z.number() }) }) })
+    .parse(JSON.parse(stdout));
+  expect(found.superseded.users_and_queries.superseded_above_current).toBe(0);
+});
+
+test("a set without access lists is asked by one caller per tenant, who sees everything of it", async () => {
+  const queries = tinySet["queries.jsonl"].map((query) => ({ ...query, tenant: "red" }));
+  const folder = writeSet({ "corpus.jsonl": tinySet["corpus.jsonl"], "queries.jsonl": queries });
+  const { code, stdout } = await evaluated(folder, "--split", "all");
+  expect(code).toBe(0);
+  expect(stdout).toContain("2 of 2 users equal the oracle");
+  expect(stdout).toMatch(/queries, calib/);
+  expect(stdout).toMatch(/Recall@5 +1\.000/);
+});
+
+test("a document that the service refuses is named on one line, and nothing is left behind", async () => {
+  const [first, ...others] = tinySet["corpus.jsonl"];
+  const folder = writeSet({
+    "corpus.jsonl": [{ ...first, title: "t".repeat(600) }, ...others],
+    "queries.jsonl": tinySet["queries.jsonl"],
+  });
+  const before = instances();
+  const { code, stderr } = await evaluated(folder);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^reticent eval: document "red\/welcome": the service answered 4\d\d.*\n$/);
+  expect(instances()).toBe(before);
+});
+
+test("wrong usage is one line and exit code 2", async () => {
+  const folder = writeSet(tinySet);
+  const empty = temporaryFolder();
+  const trust = join(empty, "trust.yaml");
+  writeFileSync(trust, "tiers: [reference]\n");
+  for (const args of [
+    [],
+    [folder, folder],
+    [join(folder, "missing")],
+    [empty],
+    [folder, "--split", "train"],
+    [folder, "--limit", "0"],
+    [folder, "--what"],
+    [folder, "--run", join(folder, "no", "such", "folder")],
+    [folder, "--trust", trust],
+  ]) {
+    const { code, stdout, stderr } = await evaluated(...args);
+    expect({ args, code, stdout, lines: stderr.split("\n").length }).toEqual({ args, code: 2, stdout: "", lines: 2 });
+    expect(stderr).toMatch(/^reticent eval: /);
+  }
+});
+
+test("help is printed when it is asked for", async () => {
+  const { code, stdout } = await evaluated("--help");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^usage: reticent eval DIR/);
+});
