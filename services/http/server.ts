@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from "fastify";
 import { AppError, problems } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
 import { parseJson } from "./json.ts";
@@ -41,7 +41,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
       ...(options.logStream === undefined ? {} : { stream: options.logStream }),
     },
     // Our own line per request (below): a path or query may hold an id, and a header holds the token.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `req_${randomBytes(12).toString("hex")}`,
     requestIdHeader: false,
     http: { maxHeaderSize: headerBytes },
@@ -71,6 +71,10 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     reply.header("x-content-type-options", "nosniff");
     // A request target has no fragment (RFC 9112, section 3.2); the router would cut it off and act on a shorter id.
     if (request.raw.url?.includes("#") === true) throw new AppError("malformed-request");
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    // A connection that was busy when the shutdown began would otherwise stay open, and hold it up, for a next request.
+    if (closing) reply.header("connection", "close");
   });
   app.addHook("onResponse", async (request, reply) => {
     request.log.info(
@@ -103,7 +107,6 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const retryAfterS = retryAfterOf(known);
   if (retryAfterS !== undefined) reply.header("retry-after", String(retryAfterS));
   if (status === 401) reply.header("www-authenticate", challengeOf(known));
-  if (known.code === "shutting-down") reply.header("connection", "close");
   // A serialised string, so that no serialiser of a route is asked; answers to errors are never for a cache.
   return reply
     .code(status)
