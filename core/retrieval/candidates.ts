@@ -3,7 +3,7 @@ import { type DocumentRecord, keyString, type LiveGeneration } from "../document
 import { AppError } from "../errors.ts";
 import type { IndexAnswer, IndexHit, IndexQuery, VectorIndex } from "../ports/index.ts";
 import type { Ledger } from "../ports/ledger.ts";
-import { gateOf, supersededKeys } from "../trust/eligible.ts";
+import { effectiveTier, gateOf, supersededKeys } from "../trust/eligible.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { round6 } from "./rank.ts";
 import { isReadableNow, type Recheck } from "./recheck.ts";
@@ -13,6 +13,8 @@ export interface Candidate extends IndexHit {
   readonly live: LiveGeneration;
   /** The quality gate that the document fails now, or `eligible`. */
   readonly trustGate: "eligible" | "untrusted" | "stale";
+  /** The tier that applies: the lower of the source's and the document's own claim; `null` when there is none. */
+  readonly authority: string | null;
 }
 
 /** A candidate with its place in the fused order. */
@@ -129,8 +131,9 @@ async function judge(
   return hits.flatMap((hit) => {
     const live = records.get(keyString(hit.key))?.live[fingerprint];
     if (live === undefined) return [];
-    const own = gateOf({ source: hit.key.source, quality: live.quality }, trust, now).gate;
+    const subject = { source: hit.key.source, quality: live.quality };
+    const own = gateOf(subject, trust, now).gate;
     const trustGate = own === "eligible" && superseded.has(keyString(hit.key)) ? "stale" : own;
-    return [{ ...hit, similarity: round6(hit.similarity), live, trustGate }];
+    return [{ ...hit, similarity: round6(hit.similarity), live, trustGate, authority: effectiveTier(subject, trust) ?? null }];
   });
 }

@@ -48,7 +48,7 @@ export function passageOf({ candidate, text }: ReadCandidate): Passage {
     end_char: text.endChar,
     updated_at: live.quality.updatedAt,
     quality: {
-      authority: live.quality.authority,
+      authority: candidate.authority,
       review_state: live.quality.reviewState,
       owner: live.quality.owner,
       expires_at: live.quality.expiresAt,
