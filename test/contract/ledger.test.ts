@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { afterEach } from "vitest";
+import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
+import { openDatabase } from "#adapters/sqlite/open.ts";
+import { ledgerContract } from "./ledger-contract.ts";
+
+const folders: string[] = [];
+const databases: DatabaseSync[] = [];
+afterEach(() => {
+  for (const database of databases.splice(0)) database.close();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+ledgerContract("sqlite", async (clock) => {
+  const folder = mkdtempSync(join(tmpdir(), "reticent-ledger-"));
+  folders.push(folder);
+  const openOnce = async () => {
+    const database = openDatabase(join(folder, "ledger.db"));
+    databases.push(database);
+    return openSqliteLedger({ database, clock });
+  };
+  return { ledger: await openOnce(), reopen: openOnce };
+});
