@@ -103,7 +103,7 @@ test("alg none, HS256 with the public key as its secret, and an algorithm off th
   expect(await codeOf(forged)).toBe("unauthenticated");
   expect(await codeOf(sign(claims), issuerOf({ algorithms: ["ES384"] }))).toBe("unauthenticated");
   for (const algorithm of ["none", "HS256"]) {
-    expect(() => issuerOf({ algorithms: [algorithm] }), algorithm).toThrow("algorithms");
+    expect(() => issuerOf({ algorithms: [algorithm] })).toThrow("algorithms");
   }
 });
 
@@ -111,7 +111,7 @@ test("an issuer signs for its own tenants only", async () => {
   expect(await codeOf(sign({ ...claims, tenant: "beta" }))).toBe("accepted");
   expect(await codeOf(sign({ ...claims, tenant: "marlow" }))).toBe("tenant-not-allowed");
   for (const tenant of [undefined, "", "a/b", ["acme"], 7]) {
-    expect(await codeOf(sign({ ...claims, tenant })), String(tenant)).toBe("unauthenticated");
+    expect([String(tenant), await codeOf(sign({ ...claims, tenant }))]).toEqual([String(tenant), "unauthenticated"]);
   }
   expect(() => issuerOf({ tenants: "*" })).toThrow("tenants");
 });
@@ -130,7 +130,10 @@ test("groups that are missing, incomplete or malformed refuse the token", async 
     { groups: [], "groups:src1": "https://x" },
   ];
   for (const change of incomplete) {
-    expect(await codeOf(sign({ ...claims, ...change })), JSON.stringify(change)).toBe("groups-missing");
+    expect([JSON.stringify(change), await codeOf(sign({ ...claims, ...change }))]).toEqual([
+      JSON.stringify(change),
+      "groups-missing",
+    ]);
   }
   expect(await codeOf(sign({ ...claims, groups: [] }))).toBe("accepted");
   const without = await verifierOf(issuerOf({ groups: "none" }));
@@ -166,7 +169,11 @@ test("a chain of four actors is read, one of five and anything odd in a chain is
     details: { limit: { name: "actors", max: limits.actors } },
   });
   const odd: unknown[] = [null, "agent:x", [], {}, { sub: "" }, { sub: 7 }, { sub: "agent:" }, { sub: "a", act: null }];
-  for (const act of odd) expect(await codeOf(sign({ ...claims, act })), JSON.stringify(act)).toBe("unauthenticated");
+  for (const act of odd)
+    expect([JSON.stringify(act), await codeOf(sign({ ...claims, act }))]).toEqual([
+      JSON.stringify(act),
+      "unauthenticated",
+    ]);
 });
 
 test("an agent without a user is refused, also when the user is read from another claim", async () => {
@@ -176,7 +183,7 @@ test("an agent without a user is refused, also when the user is read from anothe
   expect(await codeOf(sign({ ...claims, email: "agent:bot" }), byMail)).toBe("agent-without-user");
   expect(await codeOf(sign({ ...claims, email: "a@b.example" }), byMail)).toBe("accepted");
   for (const sub of [undefined, "", " alice", "a\nb", "x".repeat(limits.principalChars + 1)]) {
-    expect(await codeOf(sign({ ...claims, sub })), String(sub)).toBe("unauthenticated");
+    expect([String(sub), await codeOf(sign({ ...claims, sub }))]).toEqual([String(sub), "unauthenticated"]);
   }
 });
 
@@ -194,7 +201,7 @@ test("claim names are the issuer's own, and never come from a prototype", async 
 
 test("what is no token at all is unauthenticated", async () => {
   for (const token of ["", "x", "a.b.c", `${part({})}.${part({})}.`, "é".repeat(40)]) {
-    expect(await codeOf(token), token).toBe("unauthenticated");
+    expect([token, await codeOf(token)]).toEqual([token, "unauthenticated"]);
   }
 });
 
@@ -205,7 +212,10 @@ test("a key file may be a PEM public key or a JWKS, but holds no private key", a
   const issuer = issuerOf({ keyFile: file });
   expect(await codeOf(sign(claims, keys.privateKey, { kid: "mine" }), issuer)).toBe("accepted");
   expect(await codeOf(sign(claims, keys.privateKey, { kid: "other" }), issuer)).toBe("unauthenticated");
-  expect(await codeOf(sign(claims), issuer), "without a kid, every key of the issuer is tried").toBe("accepted");
+  expect(["without a kid, every key of the issuer is tried", await codeOf(sign(claims), issuer)]).toEqual([
+    "without a kid, every key of the issuer is tried",
+    "accepted",
+  ]);
   expect(await codeOf(sign(claims, ec().privateKey), issuer)).toBe("unauthenticated");
 
   await writeFile(file, JSON.stringify({ keys: [await exportJWK(keys.privateKey)] }));
@@ -213,7 +223,7 @@ test("a key file may be a PEM public key or a JWKS, but holds no private key", a
   await writeFile(file, String(keys.privateKey.export({ type: "pkcs8", format: "pem" })));
   await expect(verifierOf(issuer)).rejects.toThrow("private key");
   await writeFile(file, JSON.stringify({ keys: [{ kty: "oct", k: "c2VjcmV0" }] }));
-  await expect(verifierOf(issuer)).rejects.toThrow();
+  await expect(verifierOf(issuer)).rejects.toThrow("kty");
   await expect(verifierOf(issuerOf({ keyFile: join(dir, "absent") }))).rejects.toThrow("ENOENT");
 });
 

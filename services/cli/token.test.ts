@@ -75,8 +75,8 @@ test("mistakes in the arguments exit with 2 and one line, and make no key", asyn
     ["--tenant", "acme", "--user", "mia", "extra"],
   ]) {
     const { code, out, err } = await token(...args);
-    expect([code, out], args.join(" ")).toEqual([2, ""]);
-    expect(err, args.join(" ")).toMatch(/^reticent token: [^\n]+\n$/);
+    expect([args.join(" "), [code, out]]).toEqual([args.join(" "), [2, ""]]);
+    expect(err).toMatch(/^reticent token: [^\n]+\n$/);
   }
   expect(await readdir(dataDir)).toEqual([]);
   expect((await token("--help")).out).toContain("usage: reticent token");

@@ -93,7 +93,7 @@ test("members that would change what other objects are do not get in", async () 
     '{"\\u005f_proto__": {}}',
   ]) {
     const answer = await app.inject({ method: "PUT", url: "/things/1", payload, headers: json });
-    expect(answer.json(), payload).toMatchObject({ code: "malformed-request" });
+    expect([payload, answer.json()]).toMatchObject([payload, { code: "malformed-request" }]);
   }
 });
 
@@ -132,7 +132,7 @@ test("the log holds no token, no query, no body and no path", async () => {
   });
   const log = lines.join("");
   expect(log).toContain("/things/:id");
-  for (const word of ["secret", "question", "salary", "payroll"]) expect(log, word).not.toContain(word);
+  for (const word of ["secret", "question", "salary", "payroll"]) expect(log).not.toContain(word);
 });
 
 /** Sends bytes and gives everything that comes back until the server closes. */

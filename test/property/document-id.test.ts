@@ -1,5 +1,5 @@
 import { get } from "node:http";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { limits } from "#core/limits.ts";
@@ -70,21 +70,27 @@ test("every well-formed id of up to 512 bytes arrives as it was sent", async () 
 test("an id of exactly 512 bytes is taken, however it has to be encoded; one byte more is refused by name", async () => {
   for (const unit of ["a", "/", "%", "é", "🦉"]) {
     const id = unit.repeat(limits.documentIdBytes / Buffer.byteLength(unit));
-    expect(await ask(encodeURIComponent(id)), unit).toEqual({ status: 200, body: { id } });
-    expect(await ask(encodeURIComponent(`${id}x`)), unit).toMatchObject({
-      status: 422,
-      body: { code: "limit-exceeded", limit: { name: "document id", max: limits.documentIdBytes }, pointer: "id" },
-    });
+    expect([unit, await ask(encodeURIComponent(id))]).toEqual([unit, { status: 200, body: { id } }]);
+    expect([unit, await ask(encodeURIComponent(`${id}x`))]).toMatchObject([
+      unit,
+      {
+        status: 422,
+        body: { code: "limit-exceeded", limit: { name: "document id", max: limits.documentIdBytes }, pointer: "id" },
+      },
+    ]);
   }
   expect(await ask("x".repeat(20_000))).toMatchObject({ status: 422, body: { code: "limit-exceeded" } });
 });
 
 test("malformed escapes are 400, and control characters 422", async () => {
   for (const segment of ["%", "%2", "%zz", "%ff", "%C3", "%ED%A0%80", "a%E2%28%A1"]) {
-    expect(await ask(segment), segment).toMatchObject({ status: 400, body: { code: "malformed-request" } });
+    expect([segment, await ask(segment)]).toMatchObject([
+      segment,
+      { status: 400, body: { code: "malformed-request" } },
+    ]);
   }
   for (const segment of ["%00", "a%0Ab", "%7F", "%C2%85", "%E2%80%A8"]) {
-    expect(await ask(segment), segment).toMatchObject({ status: 422, body: { code: "document-refused" } });
+    expect([segment, await ask(segment)]).toMatchObject([segment, { status: 422, body: { code: "document-refused" } }]);
   }
 });
 
@@ -99,9 +105,9 @@ test("dots alone are refused where a client sends them as they are", async () =>
         reject,
       );
     });
-    expect(answer, segment).toBe(422);
+    expect([segment, answer]).toEqual([segment, 422]);
   }
   for (const id of [".", "..", "", "\ud800", "a\udc00"]) {
-    expect(() => checkDocumentId(id), JSON.stringify(id)).toThrow("document id");
+    expect(() => checkDocumentId(id)).toThrow("document id");
   }
 });
