@@ -12,9 +12,9 @@ const maxTokens = 256;
 const shortestGram = 3;
 const longestGram = 5;
 /** Share of a word's weight that its n-grams carry together; the word itself has 1. */
-const gramWeight = 0.5;
+const gramWeight = 0.8;
 /** Weight of a stop word: present, for texts that have nothing else. */
-const stopWeight = 0.05;
+const stopWeight = 0.02;
 
 /**
  * The encoder without data files: words and their character n-grams, hashed with signs into 384 dimensions (Weinberger et al.

@@ -23,7 +23,20 @@ export function termsJson(terms: ReadonlyMap<string, number>): string {
   return JSON.stringify([...terms]);
 }
 
-const terms = z.array(z.tuple([z.string(), z.int().positive()]));
+/** Checked by hand: a start reads millions of these. */
+function termsOf(stored: unknown): Map<string, number> {
+  const terms = new Map<string, number>();
+  if (!Array.isArray(stored)) throw new Error("stored terms are not a list");
+  for (const pair of stored) {
+    const [term, frequency]: unknown[] = Array.isArray(pair) ? pair : [];
+    if (typeof term !== "string" || typeof frequency !== "number" || !(frequency > 0)) {
+      throw new Error("a stored term is not a term with its count");
+    }
+    terms.set(term, frequency);
+  }
+  return terms;
+}
+
 const path = z.array(z.string());
 const textRow = z.object({
   chunk_id: z.string(),
@@ -72,7 +85,7 @@ export function readMemory(row: Row): MemoryChunk & { readonly generationId: num
     chunk,
     chunkId: chunk_id,
     vector: vectorOf(vector),
-    terms: new Map(terms.parse(JSON.parse(json))),
+    terms: termsOf(JSON.parse(json)),
     termCount: term_count,
   };
 }

@@ -75,13 +75,12 @@ function dotProducts(space: Space, slots: Int32Array, query: Float32Array): Floa
     let c = 0;
     let d = 0;
     for (let i = 0; i < unrolled; i += 4) {
-      // Indices are in range by construction; `?? 0` here would cost a third of the speed.
-      a += (vectors[start + i] as number) * (query[i] as number);
-      b += (vectors[start + i + 1] as number) * (query[i + 1] as number);
-      c += (vectors[start + i + 2] as number) * (query[i + 2] as number);
-      d += (vectors[start + i + 3] as number) * (query[i + 3] as number);
+      a += (vectors[start + i] ?? 0) * (query[i] ?? 0);
+      b += (vectors[start + i + 1] ?? 0) * (query[i + 1] ?? 0);
+      c += (vectors[start + i + 2] ?? 0) * (query[i + 2] ?? 0);
+      d += (vectors[start + i + 3] ?? 0) * (query[i + 3] ?? 0);
     }
-    for (let i = unrolled; i < dimensions; i++) a += (vectors[start + i] as number) * (query[i] as number);
+    for (let i = unrolled; i < dimensions; i++) a += (vectors[start + i] ?? 0) * (query[i] ?? 0);
     similarities[position] = a + b + (c + d);
   }
   return similarities;

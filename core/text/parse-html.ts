@@ -146,7 +146,8 @@ class Walk {
   }
 
   #flush(): void {
-    const text = this.#parts.join("").replace(/ {2,}/g, " ").trim();
+    const joined = this.#parts.join("");
+    const text = (this.#preformatted > 0 ? joined : joined.replace(/ {2,}/g, " ")).trim();
     const span = { text, startChar: this.#start, endChar: this.#end, exact: false };
     this.#parts = [];
     this.#start = -1;
