@@ -75,11 +75,9 @@ function passageLines(passage: Passage, position: number, room: number, style: S
 /** The beginning of a text in at most two lines; an ellipsis says that there is more. */
 function snippet(text: string, width: number): string[] {
   // Enough characters for the two lines; wrapping a whole long passage would be thrown away.
-  const lines = wrap(printable(text.slice(0, width * (snippetLines + 1) * 2)), width);
+  const lines = wrap(printable(text.slice(0, width * (snippetLines + 1) * 2)), width - 2);
   if (lines.length <= snippetLines) return lines;
-  const kept = lines.slice(0, snippetLines);
-  const last = kept.at(-1) ?? "";
-  return [...kept.slice(0, -1), `${last.slice(0, width - 2)} …`];
+  return lines.slice(0, snippetLines).map((line, at) => (at === snippetLines - 1 ? `${line} …` : line));
 }
 
 function uncalibrated(response: RetrieveResponse): string {
