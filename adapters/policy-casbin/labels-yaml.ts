@@ -1,15 +1,29 @@
 import { z } from "zod";
-import { labelPattern } from "#core/limits.ts";
+import { labelPattern, tenantPattern } from "#core/limits.ts";
 import type { PolicyProblem } from "#core/ports/policy.ts";
 import type { TextFile } from "./text-file.ts";
 import { readYaml } from "./yaml-file.ts";
 
-const labelsSchema = z.strictObject({
-  labels: z.record(z.string().regex(labelPattern, "a label is lower case: letters, digits, . _ -"), z.string().min(1)),
+const description = z.string().min(1);
+const vocabularySchema = z.strictObject({
+  labels: z.record(z.string().regex(labelPattern, "a label is lower case: letters, digits, . _ -"), description),
+  tenants: z.record(z.string().regex(tenantPattern, "not a tenant's name"), description).optional(),
 });
 
-/** Reads labels.yaml: the vocabulary of labels, each with a description for a reader. */
-export function parseLabels(text: TextFile, problems: PolicyProblem[]): ReadonlySet<string> | undefined {
-  const file = readYaml(text, labelsSchema, problems);
-  return file === undefined ? undefined : new Set(Object.keys(file.value.labels));
+/** The names that rules may use. */
+export interface Vocabulary {
+  readonly labels: ReadonlySet<string>;
+  /** Absent = any tenant may be named. */
+  readonly tenants: ReadonlySet<string> | undefined;
+}
+
+/** Reads labels.yaml: the vocabulary of labels and, where it is declared, of tenants, each with a description for a reader. */
+export function parseVocabulary(text: TextFile, problems: PolicyProblem[]): Vocabulary | undefined {
+  const file = readYaml(text, vocabularySchema, problems);
+  if (file === undefined) return undefined;
+  const { labels, tenants } = file.value;
+  return {
+    labels: new Set(Object.keys(labels)),
+    tenants: tenants === undefined ? undefined : new Set(Object.keys(tenants)),
+  };
 }

@@ -73,9 +73,9 @@ const badRules: readonly (readonly [promise: string, line: string, code: string]
   ["everyone as a principal", "p, everyone, acme, source:wiki, read, deny", "untyped-principal"],
   ["act for somebody who is no agent", "p, group:staff, acme, group:staff, act, allow", "untyped-principal"],
   ["a tenant's name that cannot be", "p, group:guests, *, source:wiki, read, deny", "invalid-tenant"],
-  ["a misspelt tenant", "p, group:guests, acmee, source:wiki, read, deny", "tenant-without-allow"],
-  ["a role that nobody has", "p, role:raeder, acme, source:wiki, read, deny", "role-without-member"],
-  ["a role that no rule names", "g, group:guests, role:raeder, acme", "role-without-rule"],
+  ["a misspelt tenant", "p, group:guests, acmee, source:wiki, read, deny", "undeclared-tenant"],
+  ["a misspelt tenant of a role", "g, group:guests, role:reader, acmee", "undeclared-tenant"],
+  ["a deny for a role that nobody has", "p, role:raeder, acme, source:wiki, read, deny", "role-without-member"],
   ["a duplicate rule", "p,role:reader,acme,source:wiki,read,allow", "duplicate-rule"],
   ["a two-column g", "g, group:guests, role:reader", "two-column-g"],
   ["a g with four columns", "g, group:guests, role:reader, acme, x", "extra-column"],
@@ -91,6 +91,26 @@ const badRules: readonly (readonly [promise: string, line: string, code: string]
 
 test.each(badRules)("%s in policy.csv is refused with its line", async (_promise, line, code) => {
   expect(await withRule(line)).toEqual([`policy.csv:5 ${code}`]);
+});
+
+test("a role without members on the way to a deny is told by its own line", async () => {
+  const lines = ["p, role:blocked, acme, source:wiki, read, deny", "g, role:sttaff, role:blocked, acme"];
+  expect(await mistakes({ "policy.csv": `${base}${lines.join("\n")}\n` })).toEqual([
+    "policy.csv:6 role-without-member",
+  ]);
+});
+
+test("rules can be taken out in a hurry: a tenant without an allow and a role without a rule are no mistakes", async () => {
+  const noTests = { "tests/acme.yaml": "tests: []\n" };
+  expect(await mistakes({ ...noTests, "policy.csv": base.replace("read, allow", "read, deny") })).toEqual([]);
+  expect(await mistakes({ ...noTests, "policy.csv": base.replace("p, role:reader", "# p, role:reader") })).toEqual([]);
+  expect(await mistakes({ ...noTests, "policy.csv": base.replace("g, ", "# g, ") })).toEqual([]);
+  expect(await mistakes({ ...noTests, "policy.csv": "" })).toEqual([]);
+});
+
+test("without declared tenants any tenant may be named", async () => {
+  const changes = { "labels.yaml": "labels: { secret: Not for guests }\n", "tests/acme.yaml": "tests: []\n" };
+  expect(await mistakes({ ...changes, "policy.csv": base.replaceAll("acme", "globex") })).toEqual([]);
 });
 
 test("two rules that contradict each other are allowed: deny wins", async () => {

@@ -4,7 +4,7 @@ import { limits } from "#core/limits.ts";
 import type { PolicyProblem, PolicySnapshot } from "#core/ports/policy.ts";
 import { checkReferences } from "./check-references.ts";
 import { type FolderContent, policyFiles, readFolder } from "./folder.ts";
-import { parseLabels } from "./labels-yaml.ts";
+import { parseVocabulary } from "./labels-yaml.ts";
 import { checkModel } from "./model-conf.ts";
 import { type Oracle, openOracle } from "./oracle.ts";
 import { type ParsedPolicy, parsePolicy } from "./policy-csv.ts";
@@ -58,20 +58,20 @@ export async function loadPolicy({ files, problems: unread }: FolderContent): Pr
   if (model !== undefined) checkModel(model, problems);
   const policy: ParsedPolicy = csv === undefined ? { rules: [], edges: [] } : parsePolicy(csv, problems);
   if (csv !== undefined) checkRoleGraph(csv.file, policy.edges, problems);
-  const labels = labelsText === undefined ? undefined : parseLabels(labelsText, problems);
+  const vocabulary = labelsText === undefined ? undefined : parseVocabulary(labelsText, problems);
   const trust = trustText === undefined ? undefined : parseTrust(trustText, problems);
   const testTexts = [...texts.values()].filter(({ file }) => file.startsWith("tests/"));
   const expectations = testTexts.flatMap((text) => parseTests(text, problems));
   if (expectations.length > limits.policyTests) {
     reporter("tests", problems)(0, "too-many-tests", `policyTests: at most ${limits.policyTests} expectations`);
   }
-  if (csv !== undefined && labels !== undefined && trust !== undefined) {
-    checkReferences(csv.file, policy, labels, trust, problems);
+  if (csv !== undefined && vocabulary !== undefined && trust !== undefined) {
+    checkReferences(csv.file, policy, vocabulary, trust, problems);
   }
   const counts: PolicyCounts = {
     rules: policy.rules.length,
     memberships: policy.edges.length,
-    labels: labels?.size ?? 0,
+    labels: vocabulary?.labels.size ?? 0,
     sources: trust?.sources.size ?? 0,
     models: trust?.models.size ?? 0,
     tests: expectations.length,
@@ -81,7 +81,10 @@ export async function loadPolicy({ files, problems: unread }: FolderContent): Pr
     counts,
     tests: { passed, failed },
   });
-  if (problems.length > 0 || !model || !csv || !labelsText || !labels || !trustText || !trust) return refused(0, 0);
+  if (problems.length > 0 || !model || !csv || !labelsText || !vocabulary || !trustText || !trust) {
+    return refused(0, 0);
+  }
+  const { labels } = vocabulary;
 
   const table = ruleTable(policy.rules, policy.edges);
   checkExpectations(expectations, table, labels, trust, problems);

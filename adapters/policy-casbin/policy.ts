@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#core/errors.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Policy, PolicyProblem, PolicySnapshot, PolicyStatus } from "#core/ports/policy.ts";
-import { readStableFolder } from "./folder.ts";
+import { type FolderContent, readFolder, readStableFolder } from "./folder.ts";
 import { loadPolicy, type PolicyCounts } from "./load.ts";
 import { PolicyFolderError } from "./problem.ts";
 
@@ -31,7 +31,7 @@ export interface OpenPolicyOptions {
   readonly clock: Clock;
   /** Told after the fact; must not throw. */
   readonly onEvent?: (event: PolicyEvent) => void;
-  /** Pause between two readings of a changed folder, ms; default 20. */
+  /** How long a changed folder must stay the same before it is judged, ms; default 100. */
   readonly settleMs?: number;
 }
 
@@ -47,13 +47,13 @@ export interface WatchedPolicy extends Policy {
  * @throws PolicyFolderError when the folder cannot be used at the start
  */
 export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPolicy> {
-  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, settleMs = 20 } = options;
+  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, settleMs = 100 } = options;
   const now = (): string => new Date(clock()).toISOString();
   const settle = async (): Promise<void> => {
     if (settleMs > 0) await sleep(settleMs);
   };
 
-  const content = await readStableFolder(dir, settle, 50);
+  const content = await readStableFolder(dir, async () => {}, 20);
   if (content === undefined) {
     throw new PolicyFolderError(dir, [{ file: ".", line: 0, code: "unstable", message: "the folder keeps changing" }]);
   }
@@ -77,7 +77,9 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
   };
 
   const look = async (): Promise<void> => {
-    const found = await readStableFolder(dir, settle);
+    let found: FolderContent | undefined = await readFolder(dir);
+    if (found.hash === rejected?.hash) return;
+    if (found.hash !== loadedHash) found = await readStableFolder(dir, settle);
     // Still being written: the next look sees more.
     if (found === undefined || found.hash === rejected?.hash) return;
     if (found.hash === loadedHash) {

@@ -12,7 +12,7 @@ export const smallPolicy: Readonly<Record<string, string>> = {
     "p, group:guests, acme, label:secret, read, deny",
     "",
   ].join("\n"),
-  "labels.yaml": "labels:\n  secret: Not for guests\n",
+  "labels.yaml": "labels:\n  secret: Not for guests\ntenants:\n  acme: The only one\n",
   "trust.yaml": [
     "tiers: [reference, team]",
     "defaults: { minimum_tier: team, review_states: off, max_age_days: off, require_owner: false }",

@@ -1,0 +1,75 @@
+import { expect, onTestFinished, test } from "vitest";
+import { policyFolder, smallPolicy } from "#test/support/policy-folder.ts";
+import { run } from "./policy.ts";
+
+async function policy(args: readonly string[], env: Record<string, string> = {}) {
+  const written = { stdout: "", stderr: "" };
+  const code = await run(args, {
+    stdout: { write: (text) => (written.stdout += text) },
+    stderr: { write: (text) => (written.stderr += text) },
+    env,
+  });
+  return { code, ...written };
+}
+
+async function folderWith(changes: Readonly<Record<string, string>> = {}): Promise<string> {
+  const folder = await policyFolder(changes);
+  onTestFinished(() => folder.remove());
+  return folder.dir;
+}
+const base = smallPolicy["policy.csv"] ?? "";
+
+test("a valid folder gives one line and exit code 0", async () => {
+  expect(await policy(["check", await folderWith()])).toEqual({
+    code: 0,
+    stdout: "ok: 2 rules, 1 memberships, 1 labels, 1 sources, 1 models; 2 of 2 tests passed\n",
+    stderr: "",
+  });
+});
+
+test("every mistake gives file:line: code: message, and exit code 2", async () => {
+  const dir = await folderWith({ "policy.csv": `${base}p, group:guests, acme, source:wiki, read, dney\nx\n` });
+  const { code, stdout } = await policy(["check", dir]);
+  expect(code).toBe(2);
+  const lines = stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toMatch(/^policy\.csv:5: unknown-effect: .+/);
+  expect(lines[1]).toMatch(/^policy\.csv:6: unknown-rule-kind: .+/);
+  expect(lines[2]).toContain("not usable: 2 problems");
+});
+
+test("a failing test of the policy gives its line and exit code 2", async () => {
+  const dir = await folderWith({ "policy.csv": base.replace("group:guests", "group:gusets") });
+  const { code, stdout } = await policy(["check", dir]);
+  expect(code).toBe(2);
+  expect(stdout).toMatch(/^tests\/acme\.yaml:6: test-failed: guests are kept out of secrets: expected no/);
+  expect(stdout).toContain("1 of 2 tests failed");
+});
+
+test("--json gives the same as one object", async () => {
+  const dir = await folderWith({ "policy.csv": `${base}x\n` });
+  const { code, stdout } = await policy(["check", "--json", dir]);
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({
+    ok: false,
+    problems: [{ file: "policy.csv", line: 5, code: "unknown-rule-kind" }],
+    counts: { rules: 2, tests: 2 },
+    tests: { passed: 0, failed: 0 },
+  });
+});
+
+test("without a folder the configured one is checked", async () => {
+  const dir = await folderWith();
+  expect((await policy(["check"], { RETICENT_POLICIES: dir })).code).toBe(0);
+  expect((await policy(["check", `${dir}/nowhere`])).code).toBe(2);
+});
+
+test("wrong usage is one line on stderr and exit code 2, help is none", async () => {
+  for (const args of [[], ["chekc"], ["check", "a", "b"], ["check", "--jsno"]]) {
+    const { code, stdout, stderr } = await policy(args);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  }
+  expect(await policy(["--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("policy check") });
+});
