@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { checkPolicyFolder, type LoadResult } from "#adapters/policy-casbin/load.ts";
 
 /** The files of a small valid policy folder. */
 export const smallPolicy: Readonly<Record<string, string>> = {
@@ -54,4 +55,19 @@ export async function policyFolder(changes: Readonly<Record<string, string | Uin
     write,
     remove: (file) => rm(file === undefined ? dir : join(dir, file), { recursive: true, force: true }),
   };
+}
+
+/** Judges {@link smallPolicy} with changes. */
+export async function check(changes: Readonly<Record<string, string | Uint8Array>>): Promise<LoadResult> {
+  const folder = await policyFolder(changes);
+  try {
+    return await checkPolicyFolder(folder.dir);
+  } finally {
+    await folder.remove();
+  }
+}
+
+/** `file:line code` of every problem. */
+export async function mistakes(changes: Readonly<Record<string, string | Uint8Array>>): Promise<readonly string[]> {
+  return (await check(changes)).problems.map(({ file, line, code }) => `${file}:${line} ${code}`);
 }
