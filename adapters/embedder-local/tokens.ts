@@ -8,6 +8,7 @@ const symbolChars = 8;
 
 const unspacedCharacter =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/gu;
+const beyondSpaced = /[\u0e00-\uffff]/;
 const runs = /([\p{L}\p{N}\p{M}]+)|[^\p{L}\p{N}\p{M}\s]+/gu;
 
 /**
@@ -22,7 +23,8 @@ export function countTokens(text: string): number {
       tokens += Math.ceil(length / symbolChars);
       continue;
     }
-    const single = length === 1 || match[0] < "\u0e00" ? 0 : (match[0].match(unspacedCharacter)?.length ?? 0);
+    // Most words have none of them; asking that first is cheaper than counting.
+    const single = beyondSpaced.test(match[0]) ? (match[0].match(unspacedCharacter)?.length ?? 0) : 0;
     tokens += Math.max(single, Math.ceil(length / wordChars));
   }
   return tokens;

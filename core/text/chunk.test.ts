@@ -108,17 +108,26 @@ test("nothing readable is lost, offsets are exact and in order, and every input 
         expect(countTokens(embeddingInput(options.title, chunk.headingPath, chunk.text))).toBeLessThanOrEqual(256);
         last = chunk.endChar;
       }
-      if (type === "text/plain") {
-        expect(letters(chunks.map(({ text }) => text).join(" "))).toBe(letters(body));
-      } else {
-        const kept = new Set(
-          chunks
-            .flatMap(({ text, headingPath }) => [text, ...headingPath])
-            .join(" ")
-            .match(/\p{L}+/gu),
-        );
-        for (const found of body.match(/\p{L}+/gu) ?? []) expect(kept).toContain(found);
-      }
+    }),
+  );
+});
+
+test("plain text comes back whole, letter for letter", () => {
+  fc.assert(
+    fc.property(document, (body) => {
+      const texts = chunksOf(body, "text/plain").map(({ text }) => text);
+      expect(letters(texts.join(" "))).toBe(letters(body));
+    }),
+  );
+});
+
+test("every word of a markdown text is in a chunk or in a heading path", () => {
+  fc.assert(
+    fc.property(document, (body) => {
+      const shown = chunksOf(body).flatMap(({ text, headingPath }) => [text, ...headingPath]);
+      const kept = new Set(shown.join(" ").match(/\p{L}+/gu));
+      const lost = (body.match(/\p{L}+/gu) ?? []).filter((found) => !kept.has(found));
+      expect(lost).toEqual([]);
     }),
   );
 });
