@@ -33,7 +33,7 @@ const passage = {
   url: null,
   text: "Leave",
   similarity: 0.5,
-  heading_path: [],
+  heading_path: [] as string[],
   start_char: 2,
   end_char: 7,
   updated_at: null,
@@ -83,8 +83,10 @@ test("only the random id is left out of a comparison, and the first difference i
   expect(firstDifference(a, b)?.b).toContain('"y"');
 });
 
-test("a shape is keys and kinds of values, whatever the number of passages", () => {
-  expect(shapeOf(answered(0.1))).toBe(shapeOf({ ...answered(0.9), passages: [passage, passage] }));
+test("a shape is the keys, whatever the values and the number of passages", () => {
+  expect(shapeOf(answered(0.1))).toBe(
+    shapeOf({ ...answered(0.9), passages: [passage, { ...passage, url: "u", heading_path: ["h"] }] }),
+  );
   expect(shapeOf(answered(0.1))).not.toBe(shapeOf(abstained(0.1)));
 });
 
@@ -104,6 +106,11 @@ test("a title that a visible document has too, and the echoed query, tell nothin
   expect(hiddenNames(JSON.stringify(["Leave", "Salaries"]), "Salaries", await corpus(), visible)).toEqual([]);
 });
 
+test("a heading of a visible document may be called like a hidden one", async () => {
+  const body = JSON.stringify(answered(1, { heading_path: ["Salaries"], text: "Oven on call" }));
+  expect(hiddenNames(body, "", await corpus(), new Set(["red/leave"]))).toEqual([]);
+});
+
 test("a passage must be of a visible document, with its title, and a slice of its text", async () => {
   const visible = new Set(["red/leave"]);
   const found = async (over: Partial<typeof passage>) => foreignPassages(answered(1, over), await corpus(), visible);
@@ -111,6 +118,8 @@ test("a passage must be of a visible document, with its title, and a slice of it
   expect(await found({ document_id: "red/salaries" })).toEqual([{ what: "id", document: "red/salaries" }]);
   expect(await found({ document_id: "red/unheard" })).toEqual([{ what: "id", document: "red/unheard" }]);
   expect(await found({ title: "Salaries" })).toEqual([{ what: "title", document: "red/leave" }]);
+  expect(await found({ heading_path: ["Leave"] })).toEqual([]);
+  expect(await found({ heading_path: ["Salaries"] })).toEqual([{ what: "text", document: "red/leave" }]);
   expect(await found({ text: "forty thousand" })).toEqual([{ what: "text", document: "red/leave" }]);
 });
 

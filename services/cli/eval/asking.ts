@@ -64,12 +64,13 @@ export function withoutRandom(status: number, body: string): string {
   return `${status} ${body.replace(/"ret_[0-9a-f]{32}"/, '"ret"')}`;
 }
 
-/** The keys of a JSON value with the kinds of their values; elements of a list count once. */
+/** The keys of a JSON value, of the objects in its lists too: what a response looks like, whatever its values are. */
 export function shapeOf(value: unknown): string {
-  if (Array.isArray(value)) return `[${[...new Set(value.map(shapeOf))].toSorted().join("|")}]`;
-  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
-  const fields = Object.entries(value).map(([key, inner]) => `${key}:${shapeOf(inner)}`);
-  return `{${fields.join(",")}}`;
+  if (Array.isArray(value)) return `[${[...new Set(value.map(shapeOf))].filter((shape) => shape !== "").join("|")}]`;
+  if (typeof value !== "object" || value === null) return "";
+  return `{${Object.entries(value)
+    .map(([key, inner]) => key + shapeOf(inner))
+    .join(",")}}`;
 }
 
 /** What asking needs beside the question. */

@@ -25,11 +25,14 @@ export function corpusOf(documents: readonly DataDocument[]): Corpus {
   };
 }
 
+/** Parts of a document's own text: a heading of a visible page may well be the title of a hidden one. Checked as slices instead. */
+const contentKeys = new Set(["text", "heading_path"]);
+
 /** Every string in a JSON value; keys of objects left out, they are the service's own. */
 function* stringsOf(value: unknown): Generator<string> {
   if (typeof value === "string") yield value;
   else if (typeof value === "object" && value !== null) {
-    for (const inner of Object.values(value)) yield* stringsOf(inner);
+    for (const [key, inner] of Object.entries(value)) if (!contentKeys.has(key)) yield* stringsOf(inner);
   }
 }
 
@@ -76,7 +79,7 @@ export function isSliceOf(text: string, body: string, start: number, end: number
   return at === wanted.length;
 }
 
-/** Passages that are not what they claim: of a hidden document, or with a title or text that is not the document's. */
+/** Passages that are not what they claim: of a hidden document, or with a title, heading or text that is not the document's. */
 export function foreignPassages(
   response: RetrieveResponse,
   corpus: Corpus,
@@ -88,7 +91,8 @@ export function foreignPassages(
     const title = document.title.trim() === "" ? document.id : document.title;
     return [
       ...(passage.title === title ? [] : [{ what: "title" as const, document: document.id }]),
-      ...(isSliceOf(passage.text, document.text, passage.start_char, passage.end_char)
+      ...(isSliceOf(passage.text, document.text, passage.start_char, passage.end_char) &&
+      passage.heading_path.every((heading) => isSliceOf(heading, document.text, 0, passage.end_char))
         ? []
         : [{ what: "text" as const, document: document.id }]),
     ];

@@ -77,10 +77,14 @@ export function tablesOf(report: EvalReport): string {
     ]),
     section("access", safetyRows(report)),
     section("visible documents by user", userRows(report)),
-    ...Object.entries(report.queries).map(([split, figures]) => section(`queries, ${split}`, figureRows(figures))),
-    ...Object.entries(report.pairs ?? {}).map(([split, figures]) =>
-      section(`users and queries, judged by what the user may see, ${split}`, figureRows(figures)),
-    ),
+    ...Object.entries(report.queries)
+      .filter(([, figures]) => figures.items > 0)
+      .map(([split, figures]) => section(`queries, ${split}`, figureRows(figures))),
+    ...Object.entries(report.pairs ?? {})
+      .filter(([, figures]) => figures.items > 0)
+      .map(([split, figures]) =>
+        section(`users and queries, judged by what the user may see, ${split}`, figureRows(figures)),
+      ),
   ];
   if (kinds !== null) {
     parts.push(
