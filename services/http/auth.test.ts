@@ -72,6 +72,10 @@ test("a token is taken from one Authorization header of the bearer scheme, and f
   const wrong = await get("/v1/me", "wrong");
   expect(wrong.headers["www-authenticate"]).toContain('error="invalid_token"');
   expect((await app.inject("/v1/me?access_token=alice")).statusCode).toBe(401);
+  expect((await get("/v1/me?user=bob", "alice")).json()).toMatchObject({
+    code: "identity-in-request",
+    pointer: "?user",
+  });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   const headers = new Headers([
     ["authorization", "Bearer alice"],

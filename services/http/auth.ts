@@ -4,6 +4,7 @@ import type { Caller } from "#core/access/principal.ts";
 import { AppError } from "#core/errors.ts";
 import type { TokenVerifier } from "#core/ports/identity.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
+import { refuseIdentityKeys } from "./validate.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -41,6 +42,8 @@ export const authPlugin = fp<AuthOptions>(
       // Which paths exist is public; a path that does not exist has nothing to protect.
       if (request.is404 || request.routeOptions.config.public === true) return;
       callers.set(request, await verifier.verify(bearerToken(request)));
+      // Here for every route at once: one that takes no parameters would not look at them.
+      refuseIdentityKeys(request.query, [], "?");
     });
     // After the body has arrived, so that sending one slowly does not outlast being disabled.
     app.addHook("preHandler", async (request) => {

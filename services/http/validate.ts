@@ -40,10 +40,18 @@ function parse<S extends z.ZodType>(schema: S, value: unknown, where: "" | "?"):
 }
 
 function refuseIdentity(schema: z.ZodType, value: unknown, where: "" | "?"): void {
+  refuseIdentityKeys(value, schema instanceof z.ZodObject ? Object.keys(schema.shape) : [], where);
+}
+
+/**
+ * Refuses a body or query string that says who is asking at its top level.
+ * @param declared names that mean something else here
+ * @throws AppError `identity-in-request`
+ */
+export function refuseIdentityKeys(value: unknown, declared: readonly string[], where: "" | "?"): void {
   if (typeof value !== "object" || value === null) return;
-  const declared = schema instanceof z.ZodObject ? schema.shape : {};
   for (const key of Object.keys(value)) {
-    if (Object.hasOwn(declared, key) || !identityKeys.has(key.toLowerCase().replaceAll(/[^a-z]/g, ""))) continue;
+    if (declared.includes(key) || !identityKeys.has(key.toLowerCase().replaceAll(/[^a-z]/g, ""))) continue;
     throw new AppError("identity-in-request", {
       detail: "who is asking comes from the token only",
       pointer: pointerOf([key], where),
