@@ -7,9 +7,9 @@
 /** How fast repeats of a term saturate. */
 export const k1 = 1.2;
 /** How much long chunks are held back, 0 … 1. */
-export const b = 0.6;
-/** The length, in analysed terms, that counts as average: title, headings and text of a full chunk. */
-export const averageTermCount = 180;
+export const b = 0.75;
+/** The length, in analysed terms, that counts as average; chosen on calibration splits (docs/decisions/0010). */
+export const averageTermCount = 100;
 
 /**
  * Inverse document frequency, > 0.

@@ -7,12 +7,12 @@ const all = (body: string): string => JSON.stringify(parseDocument(body, "text/m
 
 test("headings make the path: hashes, underlines, and levels that are left again", () => {
   const body =
-    "# Guide #\n\nIntro.\n\nSetup\n-----\nDo it.\n\n### Deep `code` **bold** [link](https://x.test)\nDeeper.\n\n## Next {#id}\nEnd.";
+    "# Guide #\n\nIntro.\n\nSetup\n-----\nDo it.\n\n### Deep `code` **bold** [link](https://x.test)\nDeeper.\n\n## Next &amp;&nbsp;last {#id}\nEnd.";
   expect(parseDocument(body, "text/markdown").blocks.map((block) => [block.headingPath, block.text])).toEqual([
     [["Guide"], "Intro."],
     [["Guide", "Setup"], "Do it."],
     [["Guide", "Setup", "Deep code bold link"], "Deeper."],
-    [["Guide", "Next"], "End."],
+    [["Guide", "Next & last"], "End."],
   ]);
 });
 

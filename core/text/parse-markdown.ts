@@ -271,6 +271,10 @@ function headingText(source: string): string {
     .replace(/(?:^|[ \t])#+$/, "")
     .replace(/!?\[([^[\]]*)\]\([^()]*\)/g, "$1")
     .replace(/[ \t]*\{#[^{}]*\}$/, "")
+    .replace(/&(nbsp|amp|lt|gt|quot|#39);/g, (_, name: string) => entities[name] ?? "")
     .replace(/[*`]|(?<![\p{L}\p{N}])_+|_+(?![\p{L}\p{N}])/gu, "")
     .trim();
 }
+
+/** The entities that turn up in headings; a path is shown and embedded as plain text. */
+const entities: Readonly<Record<string, string>> = { nbsp: " ", amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };
