@@ -53,7 +53,7 @@ test("a number outside its bounds, negative or broken, is refused by the option'
   expect(integerOption("top-k", undefined, bounds)).toBeUndefined();
   expect(integerOption("top-k", "50", bounds)).toBe(50);
   for (const bad of ["0", "51", "-1", "3.5", "x", "", "1e1"]) {
-    expect(() => integerOption("top-k", bad, bounds), bad).toThrow("--top-k");
+    expect(() => integerOption("top-k", bad, bounds)).toThrow("--top-k");
   }
 });
 
