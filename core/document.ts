@@ -56,7 +56,8 @@ export interface LiveGeneration extends ContentInfo {
   readonly chunkCount: number;
   /**
    * The access in force for this very content: the one that it was published with, or a later access change made while it
-   * was the wanted content. New, wider rights that came with newer content never open this text.
+   * was the wanted content; narrowed by every access that was wanted and changed again while newer content waited. New, wider
+   * rights that came with newer content never open this text, and what was taken away meanwhile stays away.
    */
   readonly access: Access;
   readonly publishedAt: string;

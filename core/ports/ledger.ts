@@ -115,9 +115,12 @@ export interface Ledger {
   publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved">;
   /** Records that a wanted generation cannot be indexed. Ignored when it is not the wanted one any more. */
   fail(key: DocumentKey, failure: IndexFailure): Promise<void>;
-  /** Generations retired before an instant (ms since epoch), and announced ones that never became live and are not wanted. */
+  /**
+   * Hands out generations to be erased: retired before an instant (ms since epoch), announced ones that never became live and are not
+   * wanted among them. A late worker's stale publish of one takes it back, so that it is handed out, and erased, again.
+   */
   collectable(before: number, limit: number): Promise<readonly GenerationRef[]>;
-  /** Forgets a generation after the index has erased it. */
+  /** Forgets a generation that was handed out, after the index has erased it. */
   collected(generation: GenerationRef): Promise<void>;
 
   /** Disables or enables a user or agent at once. */
