@@ -122,7 +122,33 @@ for (const question of questions) {
   });
 }
 
-test("a hidden document and a missing one look the same to whoever may read neither", async () => {
+test("a hidden document changes nothing of an answer, its confidence included: without it the answer is the same", async () => {
+  const question = questions.find(({ id }) => id === "salary-band")?.ask ?? "";
+  const answers = async () => {
+    const responses = [];
+    for (const name of ["erin", "carol", "assistant"]) {
+      const { id: _random, ...response } = await asked(name, question);
+      responses.push({ name, ...response });
+    }
+    return responses;
+  };
+  const copy = await mkdtemp(join(tmpdir(), "reticent-finance-"));
+  await cp(join(examples, "halden", "finance"), copy, { recursive: true });
+  await rm(join(copy, "people", "salary-bands-2026.md"));
+  const hidden = await answers();
+  const removed = changes(await synced("halden", "finance", [copy, "--delete"]));
+  const missing = await answers();
+  const manager = await asked("mia", question);
+  await rm(copy, { recursive: true });
+  await shipped("halden", "finance", [join(examples, "halden", "finance")]);
+  expect(removed).toEqual(["delete people/salary-bands-2026.md"]);
+  // The manager sees the difference, so there was one to see.
+  expect(documentsOf(manager)).not.toContain("finance/people/salary-bands-2026.md");
+  expect(documentsOf(await asked("mia", question))[0]).toBe("finance/people/salary-bands-2026.md");
+  expect(missing).toEqual(hidden);
+});
+
+test("a question about a hidden document and one about nothing differ in no more than their own confidence", async () => {
   const [hidden, missing] = ["salary-band", "chess-club"].map(
     (id) => questions.find((item) => item.id === id)?.ask ?? "",
   );
