@@ -2,6 +2,7 @@ import type { ContentInfo, DocumentKey } from "../document.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { IndexedChunk } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
+import { titleBoost } from "../text/bm25.ts";
 import { chunkDocument, embeddingInput } from "../text/chunk.ts";
 import { parseDocument } from "../text/parse.ts";
 import { chunkIdOf } from "./chunk-id.ts";
@@ -30,16 +31,19 @@ export async function indexedChunks(document: AcceptedDocument, embedder: Embedd
     maxTokens: embedder.model.maxTokens,
     countTokens: (text) => embedder.countTokens(text),
   });
+  const titleTerms = new Set(analyse(title));
   const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
   const vectors = await embedAll(inputs, embedder);
   return chunks.map((chunk, number) => {
     const terms = analyse(inputs[number] ?? "");
+    const counts = counted(terms);
+    for (const term of titleTerms) counts.set(term, (counts.get(term) ?? 0) + titleBoost);
     return {
       ...chunk,
       chunkId: chunkIdOf(key, content.generation, number),
       chunk: number,
       vector: vectors[number] ?? new Float32Array(),
-      terms: counted(terms),
+      terms: counts,
       termCount: terms.length,
     };
   });
@@ -65,7 +69,7 @@ function checked(vector: Float32Array, dimensions: number): Float32Array {
   return vector;
 }
 
-function counted(terms: readonly string[]): ReadonlyMap<string, number> {
+function counted(terms: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);
   return counts;

@@ -109,7 +109,10 @@ export function afterPublish(
   if (record === undefined || wanted === undefined) return "stale";
   if (wanted.generation !== publish.generation || wanted.version !== publish.contentVersion) return "stale";
   if (record.accessRevision !== publish.accessRevision) return "access-moved";
-  if (record.live[publish.fingerprint]?.generation === publish.generation) return record;
+  const { failure: _failure, ...kept } = record;
+  // A repeat of what is live changes nothing, but proves a failure wrong.
+  const isLive = record.live[publish.fingerprint]?.generation === publish.generation;
+  if (isLive) return record.failure === undefined ? record : kept;
   const live: LiveGeneration = {
     version: wanted.version,
     title: wanted.title,
@@ -121,7 +124,6 @@ export function afterPublish(
     access: record.access,
     publishedAt: at,
   };
-  const { failure: _failure, ...kept } = record;
   return { ...kept, live: { ...record.live, [publish.fingerprint]: live } };
 }
 

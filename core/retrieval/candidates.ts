@@ -134,6 +134,8 @@ async function judge(
     const subject = { source: hit.key.source, quality: live.quality };
     const own = gateOf(subject, trust, now).gate;
     const trustGate = own === "eligible" && superseded.has(keyString(hit.key)) ? "stale" : own;
-    return [{ ...hit, similarity: round6(hit.similarity), live, trustGate, authority: effectiveTier(subject, trust) ?? null }];
+    return [
+      { ...hit, similarity: round6(hit.similarity), live, trustGate, authority: effectiveTier(subject, trust) ?? null },
+    ];
   });
 }

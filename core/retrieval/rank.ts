@@ -5,7 +5,7 @@ import type { Candidate, RankedCandidate } from "./candidates.ts";
  * Weight of the dense half in the fused rank; the lexical half has the rest. One rule for all corpora; chosen on calibration splits
  * (docs/decisions/0010). Fusion is by value, not by reciprocal rank, which lost to BM25 alone on several sets.
  */
-export const denseWeight = 0.5;
+export const denseWeight = 0.4;
 
 /** Rounds to six decimals: what is compared with a gate is exactly what is shown. */
 export function round6(value: number): number {

@@ -10,6 +10,8 @@ export const k1 = 1.2;
 export const b = 0.75;
 /** The length, in analysed terms, that counts as average; chosen on calibration splits (docs/decisions/0010). */
 export const averageTermCount = 100;
+/** How often each term of a document's title counts in each of its chunks, beyond its own occurrences: a title says what all of it is about. */
+export const titleBoost = 2;
 
 /**
  * Inverse document frequency, > 0.

@@ -136,19 +136,20 @@ async function ask(url: string, config: ServiceConfig, caller: DemoCaller, query
 
 /** The status of a hidden document and of a missing one, as the employee sees them. */
 async function hiddenAndMissing(url: string, config: ServiceConfig, callers: Readonly<Record<string, DemoCaller>>) {
-  const erin = callers.erin;
-  if (erin === undefined) throw new Error("examples/questions.yaml: no caller erin");
-  const token = await tokenOf(config, erin);
-  const look = async (id: string) => {
+  const { erin, mia } = callers;
+  if (erin === undefined || mia === undefined) throw new Error("examples/questions.yaml: no caller erin, or no mia");
+  const look = async (caller: DemoCaller, id: string) => {
     const response = await fetch(`${url}/v1/documents/finance/${encodeURIComponent(id)}`, {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${await tokenOf(config, caller)}` },
     });
     const { request_id: _random, ...body } = (await response.json()) as Record<string, unknown>;
-    return { id, answer: JSON.stringify(body) };
+    return { id, status: response.status, answer: JSON.stringify(body) };
   };
-  const hidden = await look("salary-bands.md");
-  const missing = await look("no-such-page.md");
-  return { hidden, missing, same: hidden.answer === missing.answer };
+  const hidden = await look(erin, "people/salary-bands-2026.md");
+  const missing = await look(erin, "people/salary-bands-2031.md");
+  // Somebody must be able to read it, or two missing documents were compared.
+  const exists = (await look(mia, hidden.id)).status === 200;
+  return { hidden, missing, same: exists && hidden.answer === missing.answer };
 }
 
 /** The command that the reader can run next, once `npm start` serves the same data. */
