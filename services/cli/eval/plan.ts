@@ -22,16 +22,13 @@ export const inSplit = (query: Pick<DataQuery, "split">, split: Split): boolean 
  * - With access lists: every user asks every query, whatever the split, because leaks are looked for in all of them.
  * - Without: each query is asked by the caller of its tenant; the queries of the split, or of all splits where a file of the whole
  *   set is wanted and no split was named.
+ * A limit takes the first queries of the split (or of all splits, as above), for every user.
  */
 export function planOf(set: Dataset, mapping: Mapping, options: EvalOptions): Plan {
-  const whole =
-    set.access !== undefined ||
-    (!options.splitGiven && (options.runFile !== undefined || options.pairsFile !== undefined));
-  const first = (queries: readonly DataQuery[]) => queries.slice(0, options.limit ?? queries.length);
-  const queries =
-    options.limit === undefined && whole
-      ? set.queries
-      : first(set.queries.filter((query) => (whole && !options.splitGiven) || inSplit(query, options.split)));
+  const allSplits = !options.splitGiven && (options.runFile !== undefined || options.pairsFile !== undefined);
+  const chosen = set.queries.filter((query) => allSplits || inSplit(query, options.split));
+  const everything = set.access !== undefined && options.limit === undefined;
+  const queries = everything ? set.queries : chosen.slice(0, options.limit ?? chosen.length);
   if (set.access !== undefined) {
     return {
       queries,
