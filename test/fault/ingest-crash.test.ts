@@ -92,6 +92,7 @@ test("killed after the publish, or in the middle of collecting: the old generati
   const restarted = await house.crash();
   expect(await restarted.stored(key)).toEqual([1, 2]);
   // Not within the grace: a request that started before the publish may still read it.
+  restarted.pass(500);
   expect((await restarted.reconciler().sweep()).collected).toBe(0);
   restarted.pass(5_000);
   const removing = hold(restarted.index, "remove", "after");

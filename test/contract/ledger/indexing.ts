@@ -100,6 +100,11 @@ export function ledgerIndexing(name: string, open: OpenLedger): void {
       await ledger.fail(key, failureOf(3));
       await makeLive(ledger, key);
       expect((await ledger.read([key]))[0]?.failure).toBeUndefined();
+      // Nor does a failure stay that a second worker reported of what is live.
+      await ledger.fail(key, failureOf(3));
+      await makeLive(ledger, key);
+      expect((await ledger.read([key]))[0]?.failure).toBeUndefined();
+      expect(await ledger.collectable(1_000, 10)).toEqual([first]);
     });
 
     test("a replaced generation can be collected after its grace, until it was collected", async () => {
