@@ -25,7 +25,7 @@ export function openDatabase(file: string): DatabaseSync {
 
 /**
  * Moves the write-ahead log into the database file and empties it: until then the log may still hold text that was deleted.
- * Does nothing when another connection is reading just now; the next call will.
+ * Another connection that reads just now is waited for, for as long as the busy timeout; then the log stays for the next call.
  */
 export function truncateLog(database: DatabaseSync): void {
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
