@@ -88,7 +88,7 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
       // Written by `record` alone, from the type itself.
       return row === undefined
         ? undefined
-        : (JSON.parse(zstdDecompressSync(row["trace"] as Uint8Array).toString()) as Trace);
+        : (JSON.parse(zstdDecompressSync(row.trace as Uint8Array).toString()) as Trace);
     },
     async flush() {
       write();

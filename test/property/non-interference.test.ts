@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { WatchedPolicy } from "#adapters/policy-casbin/policy.ts";
 import type { AclEntry } from "#core/access/acl.ts";
