@@ -140,6 +140,7 @@ test("a reader sees what is live and nothing of newer content, of access, or of 
     generation: null,
     live_generation: null,
     live_version: 1,
+    live_chunks: null,
     access_revision: null,
     content_hash: null,
     access_hash: null,

@@ -15,6 +15,8 @@ export const documentStatusSchema = z.strictObject({
   generation: z.int().nullable(),
   live_generation: z.int().nullable(),
   live_version: z.int().nullable(),
+  /** Chunks of the live generation. */
+  live_chunks: z.int().nullable(),
   access_revision: z.int().nullable(),
   /** SHA-256 (hex) as core/ingest/hash.ts computes them. */
   content_hash: z.string().nullable(),
@@ -38,6 +40,7 @@ export function writerStatus(record: DocumentRecord, fingerprint: string): Docum
     generation: wanted?.generation ?? null,
     live_generation: live?.generation ?? null,
     live_version: live?.version ?? null,
+    live_chunks: live?.chunkCount ?? null,
     access_revision: record.accessRevision,
     content_hash: wanted?.contentHash ?? null,
     access_hash: wanted === undefined ? null : accessHash(record.access),
@@ -64,6 +67,7 @@ export function readerStatus(record: DocumentRecord, fingerprint: string): Docum
     generation: null,
     live_generation: null,
     live_version: record.live[fingerprint]?.version ?? null,
+    live_chunks: null,
     access_revision: null,
     content_hash: null,
     access_hash: null,

@@ -16,6 +16,7 @@ function stored(changes: Partial<DocumentStatus> = {}): DocumentStatus {
     generation: 6,
     live_generation: 6,
     live_version: 4,
+    live_chunks: 1,
     access_revision: 9,
     content_hash: "c1",
     access_hash: "a1",

@@ -43,7 +43,8 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
       mayShare: snapshot.may(caller, "share", `source:${key.source}`),
       ...(expected === undefined ? {} : { expectedAccessRevision: expected }),
     });
-    if (outcome === "created" || outcome === "updated") await wake(request, options, key);
+    // A repeat wakes too: it is how a document that failed is tried again without a new version.
+    if (outcome !== "ignored") await wake(request, options, key);
     const settled = outcome === "ignored" ? record : await waited(record, wait === "true", options);
     const document = statusOf(reply, settled, options);
     const accepted = outcome === "created" || outcome === "updated";
