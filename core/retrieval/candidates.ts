@@ -5,8 +5,8 @@ import type { IndexAnswer, IndexHit, IndexQuery, VectorIndex } from "../ports/in
 import type { Ledger } from "../ports/ledger.ts";
 import { effectiveTier, gateOf, supersededKeys } from "../trust/eligible.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
-import { round6 } from "./rank.ts";
 import { isReadableNow, type Recheck } from "./recheck.ts";
+import { round6 } from "./round.ts";
 
 /** A hit that the ledger confirmed, with what the ledger says of its live generation. */
 export interface Candidate extends IndexHit {

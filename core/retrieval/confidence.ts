@@ -1,6 +1,6 @@
 import { highestPossible, inverseDocumentFrequency } from "../text/bm25.ts";
 import type { CandidateSet } from "./candidates.ts";
-import { round6 } from "./rank.ts";
+import { round6 } from "./round.ts";
 
 /** Numbers that a confidence is made from; all of them depend on visible chunks alone. Kept in the trace. */
 export interface Features {

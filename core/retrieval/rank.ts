@@ -1,16 +1,12 @@
 import { compareKeys } from "../document.ts";
 import type { Candidate, RankedCandidate } from "./candidates.ts";
+import { round6 } from "./round.ts";
 
 /**
  * Weight of the dense half in the fused rank; the lexical half has the rest. One rule for all corpora; chosen on calibration splits
  * (docs/decisions/0010). Fusion is by value, not by reciprocal rank, which lost to BM25 alone on several sets.
  */
 export const denseWeight = 0.4;
-
-/** Rounds to six decimals: what is compared with a gate is exactly what is shown. */
-export function round6(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
-}
 
 /**
  * Orders candidates by w·similarity + (1 − w)·BM25 / best BM25 of the candidates. The result is an order, never a confidence.

@@ -11,9 +11,10 @@ import { type CandidateSearch, type CandidateSet, findCandidates, type RankedCan
 import { type ConfidenceModel, type Features, featuresOf } from "./confidence.ts";
 import { type Decision, decide, type Gates, trustReason } from "./decide.ts";
 import { inReadingOrder, passageOf, type ReadCandidate, withinBudget } from "./passages.ts";
-import { rank, round6 } from "./rank.ts";
+import { rank } from "./rank.ts";
 import { conditionsOf, type RetrieveRequest } from "./request.ts";
 import type { AbstainReason, RetrieveResponse } from "./response.ts";
+import { round6 } from "./round.ts";
 import { traceOf } from "./trace-of.ts";
 
 /** The format of stored chunks and of their ids; part of `versions.index`. */

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { policyFolder, smallPolicy } from "#test/support/policy-folder.ts";
+import { policyFolder, smallPolicy } from "#test/kit/small-policy.ts";
 import { run } from "./policy.ts";
 
 async function policy(args: readonly string[], env: Record<string, string> = {}) {

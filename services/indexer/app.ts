@@ -1,31 +1,10 @@
 import type { FastifyPluginAsync } from "fastify";
-import type { DocumentChanges } from "#core/ingest/changes.ts";
-import type { VectorIndex } from "#core/ports/index.ts";
-import type { Ledger } from "#core/ports/ledger.ts";
-import type { Policy } from "#core/ports/policy.ts";
-import type { JobQueue } from "#core/ports/queue.ts";
-import type { Recheck } from "#core/retrieval/recheck.ts";
+import type { IndexerOptions } from "./options.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { listRoutes } from "./routes/list.ts";
 import { principalRoutes } from "./routes/principals.ts";
 import { sourceRoutes } from "./routes/sources.ts";
-
-/** What the indexer's routes need. */
-export interface IndexerOptions {
-  readonly ledger: Ledger;
-  readonly index: Pick<VectorIndex, "documents">;
-  readonly policy: Policy;
-  readonly queue: Pick<JobQueue, "wake">;
-  /** The fingerprint of the embedding model in use: what is live is live under it. */
-  readonly fingerprint: string;
-  /** Tells when the worker is done with a document. */
-  readonly changes: DocumentChanges;
-  /** Longest time that `?wait=true` waits, ms; shorter than the deadline of a request. */
-  readonly waitMs: number;
-  /** Absent = the re-check of the service; tests put one in its place that lacks a condition. */
-  readonly recheck?: Recheck;
-}
 
 /** The indexer's HTTP API: documents, their access, lists, sources, and disabled principals. */
 export const indexerApp: FastifyPluginAsync<IndexerOptions> = async (app, options) => {

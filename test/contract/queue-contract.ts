@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DocumentKey } from "#core/document.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
-import { gate } from "#test/support/gate.ts";
+import { gate } from "#test/kit/gate.ts";
 
 /** What a queue under test reports, and how it is set up. */
 export interface QueueUnderTest {

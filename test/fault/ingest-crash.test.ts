@@ -4,9 +4,9 @@ import { waitUntilSearchable } from "#core/ingest/wait.ts";
 import { giveUp, makeWorker } from "#core/ingest/worker.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
-import { keyOf, putOf } from "#test/support/documents.ts";
-import { type Held, hold, intercept } from "#test/support/hold.ts";
-import { type IngestHouse, ingestHouse } from "#test/support/ingest-house.ts";
+import { keyOf, putOf } from "#test/kit/documents.ts";
+import { type Held, hold, intercept } from "#test/kit/hold.ts";
+import { type IngestHouse, ingestHouse } from "#test/kit/ingest-house.ts";
 
 const key = keyOf("page");
 const text = "Sensors are calibrated twice a year.";

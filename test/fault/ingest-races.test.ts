@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { nobody } from "#core/access/acl.ts";
 import { giveUp, IndexingError } from "#core/ingest/worker.ts";
-import { grantTo, keyOf, putOf } from "#test/support/documents.ts";
-import { hold, intercept } from "#test/support/hold.ts";
-import { ingestHouse } from "#test/support/ingest-house.ts";
+import { grantTo, keyOf, putOf } from "#test/kit/documents.ts";
+import { hold, intercept } from "#test/kit/hold.ts";
+import { ingestHouse } from "#test/kit/ingest-house.ts";
 
 const key = keyOf("page");
 const finance = grantTo("group:finance");

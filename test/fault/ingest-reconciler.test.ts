@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { waitUntilSearchable } from "#core/ingest/wait.ts";
-import { keyOf, putOf } from "#test/support/documents.ts";
-import { gate } from "#test/support/gate.ts";
-import { hold, intercept } from "#test/support/hold.ts";
-import { ingestHouse } from "#test/support/ingest-house.ts";
+import { keyOf, putOf } from "#test/kit/documents.ts";
+import { gate } from "#test/kit/gate.ts";
+import { hold, intercept } from "#test/kit/hold.ts";
+import { ingestHouse } from "#test/kit/ingest-house.ts";
 
 const key = keyOf("page");
 

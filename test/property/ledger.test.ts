@@ -14,7 +14,7 @@ import { AppError } from "#core/errors.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { isReadableNow } from "#core/retrieval/recheck.ts";
-import { keyOf, noQuality, plainTrust, putOf, searchOf, visibleTo } from "#test/support/documents.ts";
+import { keyOf, noQuality, plainTrust, putOf, searchOf, visibleTo } from "#test/kit/documents.ts";
 import { LedgerModel } from "./ledger-model.ts";
 
 const fingerprint = "fingerprint-a";

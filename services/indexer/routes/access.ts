@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from "fastify";
 import { accessOf } from "#core/access/acl.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
-import type { IndexerOptions } from "../app.ts";
 import { expectedRevision } from "../etag.ts";
+import type { IndexerOptions } from "../options.ts";
 import { type DocumentParams, putAccessSchema } from "../schemas.ts";
 import { checkLabels, keyOf, mustBeAllowed, statusOf, wake } from "./shared.ts";
 

@@ -10,8 +10,8 @@ import type { PolicySnapshot } from "#core/ports/policy.ts";
 import { qualityOf } from "#core/trust/quality.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
-import type { IndexerOptions } from "../app.ts";
 import { expectedRevision } from "../etag.ts";
+import type { IndexerOptions } from "../options.ts";
 import {
   type DocumentParams,
   deleteQuerySchema,

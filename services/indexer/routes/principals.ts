@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from "fastify";
 import { parsePrincipal } from "#core/access/principal.ts";
 import { AppError } from "#core/errors.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
-import type { IndexerOptions } from "../app.ts";
+import type { IndexerOptions } from "../options.ts";
 import { disabledSchema } from "../schemas.ts";
 
 /** PUT /v1/principals/{id}/disabled: takes effect with the next request of that user or agent, whatever its token says. */

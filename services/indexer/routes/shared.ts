@@ -7,8 +7,8 @@ import { sourcePattern } from "#core/limits.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import { recheck as serviceRecheck } from "#core/retrieval/recheck.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
-import type { IndexerOptions } from "../app.ts";
 import { etagOf } from "../etag.ts";
+import type { IndexerOptions } from "../options.ts";
 import type { DocumentParams } from "../schemas.ts";
 import { type DocumentStatus, writerStatus } from "../status.ts";
 

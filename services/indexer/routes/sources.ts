@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from "fastify";
 import { noQuery, parseQuery } from "#services/http/validate.ts";
-import type { IndexerOptions } from "../app.ts";
+import type { IndexerOptions } from "../options.ts";
 
 /** GET /v1/sources: what a client that sends documents must know, for the sources that the caller may write. */
 export const sourceRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy">> = async (app, { policy }) => {

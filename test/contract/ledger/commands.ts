@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { nobody } from "#core/access/acl.ts";
-import { grantTo, keyOf, putOf } from "#test/support/documents.ts";
+import { grantTo, keyOf, putOf } from "#test/kit/documents.ts";
 import { fingerprint, makeLive, type OpenLedger } from "./support.ts";
 
 const key = keyOf("page");

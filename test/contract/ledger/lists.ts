@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareKeys } from "#core/document.ts";
 import type { ListQuery } from "#core/ports/ledger.ts";
-import { keyOf, noQuality, putOf } from "#test/support/documents.ts";
+import { keyOf, noQuality, putOf } from "#test/kit/documents.ts";
 import { fingerprint, makeLive, type OpenLedger } from "./support.ts";
 
 const page: ListQuery = { tenant: "halden", state: "stored", fingerprint, limit: 100 };
