@@ -1,0 +1,222 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { signToken } from "#adapters/identity-jose/embedded.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
+import { retrieveResponseSchema } from "#core/retrieval/response.ts";
+import { openPorts, type RunningService, serve, serverFor, startService } from "#services/compose.ts";
+import { defaultConfig, type ServiceConfig } from "#services/config.ts";
+import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
+
+// The whole service, over HTTP, as people use it.
+
+let dataDir: string;
+let folder: ReturnType<typeof policyFolder>;
+let config: ServiceConfig;
+let service: RunningService;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "reticent-service-"));
+  folder = policyFolder();
+  config = defaultConfig({ port: 0, dataDir, policyDir: folder.dir, logLevel: "silent", policyPollMs: 50 });
+  service = await startService(config);
+});
+afterAll(async () => {
+  await service.close();
+  folder.remove();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function call(
+  user: string,
+  groups: readonly string[],
+  method: string,
+  path: string,
+  body?: unknown,
+  base = service,
+) {
+  const token = await signToken({ dataDir, tenant: "one", user, groups, agents: [], ttlS: 600, audience: "reticent" });
+  const response = await fetch(`${base.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+const everyone = [{ access_type: "grant", type: "everyone" }];
+const put = (id: string, body: string, extra: object = {}) =>
+  call("wendy", ["writers"], "PUT", `/v1/documents/open/${encodeURIComponent(id)}?wait=true`, {
+    version: 1,
+    title: id,
+    content_type: "text/plain",
+    body,
+    acl: everyone,
+    ...extra,
+  });
+const ask = (user: string, groups: readonly string[], query: string, base = service) =>
+  call(user, groups, "POST", "/v1/retrieve", { query }, base);
+
+test("a document is searchable when a put that waited returns, and the answer has the documented shape", async () => {
+  expect(await put("lamp", "The lamp of the lighthouse burns amber")).toMatchObject({
+    status: 200,
+    body: { outcome: "created", document: { state: "searchable" } },
+  });
+  const answer = await ask("gwen", ["guests"], "what burns in the lamp of the lighthouse");
+  const parsed = retrieveResponseSchema.parse(answer.body);
+  expect(parsed).toMatchObject({ outcome: "answered", calibration: { state: "uncalibrated" } });
+  expect(parsed.passages[0]).toMatchObject({ document_id: "lamp", text: "The lamp of the lighthouse burns amber" });
+  expect(await call("gwen", ["guests"], "POST", "/retrieve", { query: "lamp of the lighthouse" })).toMatchObject({
+    status: 200,
+  });
+});
+
+test("a question about nothing in the corpus is a typed abstention with status 200", async () => {
+  const answer = await ask("gwen", ["guests"], "zyxwv utsrq");
+  expect(answer.status).toBe(200);
+  expect(answer.body).toMatchObject({ outcome: "abstained", message: "I don't have that information.", passages: [] });
+});
+
+test("callers get the trace of their own question about what they may read now; others get a 404", async () => {
+  await put("mast", "The mast of the ship is made of larch");
+  const { body } = await ask("gwen", ["guests"], "mast of the ship larch");
+  const path = `/v1/retrievals/${String(body.id)}`;
+  const own = await call("gwen", ["guests"], "GET", path);
+  expect(own.body).toMatchObject({ view: "own", features: expect.any(Object) });
+  expect(JSON.stringify(own.body)).toContain('"mast"');
+  expect(JSON.stringify(own.body)).not.toContain("made of larch");
+  expect((await call("greg", ["guests"], "GET", path)).status).toBe(404);
+  expect((await call("eve", ["guests", "explainers"], "GET", path)).body).toMatchObject({ view: "explain" });
+
+  await call("wendy", ["writers"], "PUT", "/v1/documents/open/mast/acl", { acl: [], labels: [] });
+  const after = await call("gwen", ["guests"], "GET", path);
+  expect(after.body).toMatchObject({ view: "own", features: null });
+  expect(JSON.stringify(after.body.candidates)).not.toContain('"mast"');
+  expect(JSON.stringify((await call("eve", ["guests", "explainers"], "GET", path)).body)).toContain('"mast"');
+});
+
+test("a disabled principal is refused before the token expires, and without that guard would still read", async () => {
+  await put("rope", "The rope on the pier is forty metres long");
+  const asked = () => ask("dora", ["guests"], "how long is the rope on the pier");
+  expect((await asked()).body).toMatchObject({ outcome: "answered" });
+  await call("wendy", ["writers"], "PUT", "/v1/principals/user%3Adora/disabled", { disabled: true });
+  expect(await asked()).toMatchObject({ status: 403, body: { code: "principal-disabled" } });
+
+  // The same ledger, asked by a service whose guard looks away.
+  await service.close();
+  const ports = await openPorts(config, () => {});
+  const blind: Ledger = new Proxy(ports.ledger, {
+    get(target, name) {
+      if (name === "disabledAmong") return async () => [];
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const unguarded = await serve({ ...ports, ledger: blind }, config, serverFor(config));
+  expect((await ask("dora", ["guests"], "how long is the rope on the pier", unguarded)).body).toMatchObject({
+    outcome: "answered",
+  });
+  await unguarded.close();
+
+  // And after a restart the guard is back.
+  service = await startService(config);
+  expect((await asked()).status).toBe(403);
+  await call("wendy", ["writers"], "PUT", "/v1/principals/user%3Adora/disabled", { disabled: false });
+  expect((await asked()).status).toBe(200);
+});
+
+test("a broken policy edit changes nothing and is told by code, file and line; the repaired file takes over", async () => {
+  await put("well", "The well in the courtyard is nine fathoms deep");
+  const question = "how deep is the well in the courtyard";
+  const ready = async () => (await fetch(`${service.url}/readyz`)).json();
+  const status = () => call("wendy", ["writers"], "GET", "/v1/status");
+  const until = async (holds: () => Promise<boolean>) => {
+    for (let tries = 0; tries < 100; tries += 1) {
+      if (await holds()) return;
+      await sleep(50);
+    }
+    throw new Error("the policy folder was not followed");
+  };
+  const file = join(folder.dir, "policy.csv");
+  const good = testPolicy["policy.csv"] ?? "";
+
+  await writeFile(file, `${good}p, group:guests, one, source:open, read, denny\n`);
+  await until(async () => JSON.stringify(await ready()).includes("policy-edit-rejected"));
+  expect((await ask("gwen", ["guests"], question)).body).toMatchObject({ outcome: "answered" });
+  const line = good.split("\n").length;
+  expect((await status()).body).toMatchObject({ policy: { rejected: { problems: [{ file: "policy.csv", line }] } } });
+  expect(JSON.stringify(await ready())).not.toContain("policy.csv");
+  expect((await call("gwen", ["guests"], "GET", "/v1/status")).status).toBe(403);
+
+  await writeFile(file, `${good}p, group:guests, one, source:open, read, deny\n`);
+  await until(async () => !JSON.stringify(await ready()).includes("policy-edit-rejected"));
+  expect((await ask("gwen", ["guests"], question)).body).toMatchObject({ outcome: "abstained" });
+  await writeFile(file, good);
+  await until(async () => (await ask("gwen", ["guests"], question)).body.outcome === "answered");
+});
+
+test("a second process on the data directory is refused with one clear line", async () => {
+  await expect(startService(config)).rejects.toThrow(/data directory .* is in use by another process/);
+});
+
+test("a model without a floor in trust.yaml stops the start-up", async () => {
+  const bare = policyFolder({
+    ...testPolicy,
+    "trust.yaml": (testPolicy["trust.yaml"] ?? "").replace("local/hashed-384-v1", "other/model"),
+  });
+  const dir = await mkdtemp(join(tmpdir(), "reticent-service-"));
+  try {
+    await expect(startService({ ...config, policyDir: bare.dir, dataDir: dir })).rejects.toThrow(
+      /no entry for local\/hashed-384-v1/,
+    );
+  } finally {
+    bare.remove();
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+test("everything that was acknowledged before a shutdown is searchable after the next start", async () => {
+  const ids = Array.from({ length: 20 }, (_, number) => `pebble-${number}`);
+  const accepted = await Promise.all(
+    ids.map((id) =>
+      call("wendy", ["writers"], "PUT", `/v1/documents/open/${id}`, {
+        version: 1,
+        title: id,
+        content_type: "text/plain",
+        body: `${id} lies on the beach of quartz`,
+        acl: everyone,
+      }),
+    ),
+  );
+  expect(new Set(accepted.map((answer) => answer.status))).toEqual(new Set([202]));
+  await service.close();
+  service = await startService(config);
+  for (const id of ids) {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const { body } = await call("wendy", ["writers"], "GET", `/v1/documents/open/${id}`);
+      if ((body.document as { state: string }).state === "searchable") break;
+      await sleep(25);
+    }
+    expect(await call("wendy", ["writers"], "GET", `/v1/documents/open/${id}`)).toMatchObject({
+      body: { document: { state: "searchable" } },
+    });
+  }
+});
+
+test("a budget smaller than one passage is refused by name, never answered with half a passage", async () => {
+  const answer = await call("gwen", ["guests"], "POST", "/v1/retrieve", { query: "lamp", max_tokens: 10 });
+  expect(answer).toMatchObject({ status: 400, body: { code: "invalid-request", pointer: "/max_tokens" } });
+});
+
+test("a caller can raise the threshold for a request and cannot lower it", async () => {
+  const question = "what burns in the lamp of the lighthouse";
+  const raised = await call("gwen", ["guests"], "POST", "/v1/retrieve", { query: question, min_confidence: 1 });
+  expect(raised.body).toMatchObject({ outcome: "abstained", reason: "low_confidence", gates: { threshold: 1 } });
+  const lowered = await call("gwen", ["guests"], "POST", "/v1/retrieve", { query: question, min_confidence: 0 });
+  expect(lowered.body).toMatchObject({ outcome: "answered", gates: { threshold: 0.2 } });
+});
