@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { nobody } from "#core/access/acl.ts";
-import { grantTo } from "#test/support/documents.ts";
+import { grantTo } from "#test/kit/documents.ts";
 import { AccessClasses } from "./access-classes.ts";
 
 test("equal accesses are one class, asked once", () => {

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from "vitest";
 import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
 import { nobody } from "#core/access/acl.ts";
 import { fingerprint, makeLive } from "#test/contract/ledger/support.ts";
-import { grantTo, keyOf, putOf, searchOf, visibleTo } from "#test/support/documents.ts";
+import { grantTo, keyOf, putOf, searchOf, visibleTo } from "#test/kit/documents.ts";
 import { openSqliteLedger } from "./ledger.ts";
 import { LiveColumns } from "./live-columns.ts";
 import { SqliteLedger } from "./sqlite-ledger.ts";

@@ -4,7 +4,7 @@ import { nobody } from "#core/access/acl.ts";
 import { makeIsVisible, visibilityChecks } from "#core/access/visible.ts";
 import type { SearchConditions } from "#core/ports/index.ts";
 import { fingerprint, makeLive } from "#test/contract/ledger/support.ts";
-import { grantTo, keyOf, noQuality, plainTrust, putOf, searchOf, visibleTo } from "#test/support/documents.ts";
+import { grantTo, keyOf, noQuality, plainTrust, putOf, searchOf, visibleTo } from "#test/kit/documents.ts";
 import { openSqliteLedger, type SqliteLedgerOptions } from "./ledger.ts";
 
 const now = Date.parse("2026-06-01T00:00:00.000Z");

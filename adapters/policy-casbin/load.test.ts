@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { limits } from "#core/limits.ts";
-import { check, mistakes, policyFolder, smallPolicy } from "#test/support/policy-folder.ts";
+import { check, mistakes, policyFolder, smallPolicy } from "#test/kit/small-policy.ts";
 import { checkPolicyFolder } from "./load.ts";
 
 const base = smallPolicy["policy.csv"] ?? "";

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Caller } from "#core/access/principal.ts";
 import { isVisible } from "#core/access/visible.ts";
 import { AppError } from "#core/errors.ts";
-import { type PolicyFolder, policyFolder, smallPolicy } from "#test/support/policy-folder.ts";
+import { type PolicyFolder, policyFolder, smallPolicy } from "#test/kit/small-policy.ts";
 import { openPolicy, type PolicyEvent, type WatchedPolicy } from "./policy.ts";
 import { PolicyFolderError } from "./problem.ts";
 
