@@ -2,6 +2,7 @@ import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
 import type { Access, AccessToken } from "#core/access/acl.ts";
 import { contentTypes, type DocumentKey, type DocumentRecord } from "#core/document.ts";
+import { parseMemo } from "./parse-memo.ts";
 
 // What is read back decides who may read: a row that is not what was written is an error, never a guess.
 const integer = z.int().nonnegative();
@@ -46,6 +47,10 @@ const failure = z.strictObject({
   message: z.string(),
   failedAt: z.string(),
 });
+
+const readWanted = parseMemo(wanted);
+const readAccess = parseMemo(access);
+const readLive = parseMemo(live);
 
 /** A row as `node:sqlite` gives it. */
 export type Row = Record<string, SQLOutputValue>;
@@ -106,10 +111,10 @@ function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | nul
 export function recordOf(row: Row): DocumentRecord {
   return {
     key: keyOf(row),
-    ...(row.wanted === null ? {} : { wanted: wanted.parse(jsonOf(row.wanted)) }),
-    access: access.parse(jsonOf(row.access)),
+    ...(row.wanted === null ? {} : { wanted: readWanted(textOf(row.wanted)) }),
+    access: readAccess(textOf(row.access)),
     accessRevision: integerOf(row.access_revision),
-    live: live.parse(jsonOf(row.live)),
+    live: readLive(textOf(row.live)),
     lastGeneration: integerOf(row.last_generation),
     ...(row.tombstone === null ? {} : { tombstone: tombstone.parse(jsonOf(row.tombstone)) }),
     ...(row.failure === null ? {} : { failure: failure.parse(jsonOf(row.failure)) }),
