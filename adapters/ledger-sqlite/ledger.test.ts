@@ -46,6 +46,7 @@ test("when memory cannot follow a commit, the ledger refuses everything from the
     statements: prepareStatements(database),
     columns: {
       select: (under, filter) => columns.select(under, filter),
+      replacing: (under, keys, filter) => columns.replacing(under, keys, filter),
       apply(record) {
         if (broken) throw new Error("out of memory");
         columns.apply(record);

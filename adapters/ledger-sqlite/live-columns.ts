@@ -1,4 +1,4 @@
-import { type IsVisible, isVisible, type SomeVisibility } from "#core/access/visible.ts";
+import { type IsVisible, isVisible, type SomeVisibility, type VisibilityFilter } from "#core/access/visible.ts";
 import { compareKeys, type DocumentKey, type DocumentRecord, keyString } from "#core/document.ts";
 import type { SearchConditions, SearchFilter } from "#core/ports/index.ts";
 import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
@@ -33,6 +33,8 @@ interface Columns {
   /** By tenant, then source. */
   readonly tenants: Map<string, Map<string, Column>>;
   readonly byKey: Map<string, Entry>;
+  /** By the key text of a replaced document: what says that it replaces it. */
+  readonly replacing: Map<string, Set<Entry>>;
 }
 
 /** What tests replace to prove that it matters. */
@@ -75,6 +77,29 @@ export class LiveColumns implements LiveDocuments {
       .map((entry) => entry.live);
   }
 
+  /**
+   * Keys of the visible live documents that say they replace one of the given ones, each once, in the order of `compareKeys`. A hidden
+   * one costs a look-up in memory and nothing else.
+   */
+  replacing(fingerprint: string, keys: readonly DocumentKey[], visibility: VisibilityFilter): readonly DocumentKey[] {
+    const columns = this.#byFingerprint.get(fingerprint);
+    if (columns === undefined || visibility.kind === "nothing") return [];
+    const open = new Map<Column, Uint8Array>();
+    const found = new Set<Entry>();
+    for (const key of keys) {
+      for (const entry of columns.replacing.get(keyString(key)) ?? []) {
+        const column = columnOf(columns, entry.live.key);
+        const { tenant, source, classes } = column;
+        if (!this.#mayHold({ tenant, source }, visibility)) continue;
+        const answers =
+          open.get(column) ?? classes.ask((access) => this.#isVisible({ tenant, source, access }, visibility));
+        open.set(column, answers);
+        if (answers[entry.wanted] === 1 && answers[entry.own] === 1) found.add(entry);
+      }
+    }
+    return [...found].map((entry) => entry.live.key).toSorted(compareKeys);
+  }
+
   #visible(columns: Columns, visibility: SomeVisibility): Entry[] {
     const visible: Entry[] = [];
     for (const [, sources] of sorted(columns.tenants)) {
@@ -95,6 +120,7 @@ export class LiveColumns implements LiveDocuments {
     if (live === undefined && before === undefined) return;
     const column = columnOf(columns, key);
     const place = search(column.entries, key);
+    if (before !== undefined) unlink(columns, before);
     if (live === undefined) {
       column.entries.splice(place, 1);
       columns.byKey.delete(keyText);
@@ -112,6 +138,7 @@ export class LiveColumns implements LiveDocuments {
       };
       column.entries.splice(place, before === undefined ? 0 : 1, entry);
       columns.byKey.set(keyText, entry);
+      link(columns, entry);
     }
     if (before !== undefined) {
       column.classes.release(before.wanted);
@@ -122,7 +149,7 @@ export class LiveColumns implements LiveDocuments {
   #columns(fingerprint: string): Columns {
     let columns = this.#byFingerprint.get(fingerprint);
     if (columns === undefined) {
-      columns = { tenants: new Map(), byKey: new Map() };
+      columns = { tenants: new Map(), byKey: new Map(), replacing: new Map() };
       this.#byFingerprint.set(fingerprint, columns);
     }
     return columns;
@@ -141,6 +168,26 @@ function columnOf(columns: Columns, { tenant, source }: DocumentKey): Column {
     sources.set(source, column);
   }
   return column;
+}
+
+/** Keys of what an entry says it replaces. */
+function replacedBy({ quality, live }: Entry): string[] {
+  return quality.supersedes.map((item) => keyString({ ...item, tenant: live.key.tenant }));
+}
+
+function link(columns: Columns, entry: Entry): void {
+  for (const keyText of replacedBy(entry)) {
+    const entries = columns.replacing.get(keyText) ?? new Set();
+    columns.replacing.set(keyText, entries.add(entry));
+  }
+}
+
+function unlink(columns: Columns, entry: Entry): void {
+  for (const keyText of replacedBy(entry)) {
+    const entries = columns.replacing.get(keyText);
+    entries?.delete(entry);
+    if (entries?.size === 0) columns.replacing.delete(keyText);
+  }
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
@@ -173,8 +220,8 @@ function supersededAmong(columns: Columns, visible: readonly Entry[], { trust, n
   for (const entry of visible) {
     if (entry.quality.supersedes.length === 0) continue;
     involved.add(entry);
-    for (const link of entry.quality.supersedes) {
-      const replaced = columns.byKey.get(keyString({ ...link, tenant: entry.live.key.tenant }));
+    for (const keyText of replacedBy(entry)) {
+      const replaced = columns.byKey.get(keyText);
       if (replaced !== undefined) named.add(replaced);
     }
   }

@@ -30,18 +30,6 @@ export const ledgerSchema = `
   CREATE INDEX documents_unsettled ON documents (settled_under, accepted_at)
     WHERE wanted_generation IS NOT NULL AND failed = 0;
 
-  -- What live content says it replaces, for the way back from a replaced document to its replacements.
-  CREATE TABLE replacements (
-    tenant TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    replaced_source TEXT NOT NULL,
-    replaced_id BLOB NOT NULL,
-    source TEXT NOT NULL,
-    id BLOB NOT NULL,
-    PRIMARY KEY (tenant, fingerprint, replaced_source, replaced_id, source, id)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX replacements_by_replacement ON replacements (tenant, source, id);
-
   -- The content store: the accepted body of the wanted generation as UTF-8.
   CREATE TABLE contents (
     tenant TEXT NOT NULL,

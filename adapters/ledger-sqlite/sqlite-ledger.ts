@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { transaction } from "#adapters/sqlite/transaction.ts";
-import { compareKeys, type DocumentKey, type DocumentRecord, type IndexFailure, keyString } from "#core/document.ts";
+import type { VisibilityFilter } from "#core/access/visible.ts";
+import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import { afterAccess, afterDelete, afterFailure, afterPublish, afterPut } from "#core/ingest/transitions.ts";
 import type { Clock } from "#core/ports/clock.ts";
@@ -25,7 +26,7 @@ export interface SqliteLedgerParts {
   readonly database: DatabaseSync;
   readonly clock: Clock;
   readonly statements: Statements;
-  readonly columns: Pick<LiveColumns, "apply" | "select">;
+  readonly columns: Pick<LiveColumns, "apply" | "select" | "replacing">;
 }
 
 /**
@@ -85,17 +86,14 @@ export class SqliteLedger implements Ledger {
     return this.#read(() => keys.map((key) => this.#document(key)));
   }
 
-  async replacements(keys: readonly DocumentKey[], fingerprint: string): Promise<readonly DocumentRecord[]> {
-    return this.#read(() => {
-      const found = new Map<string, DocumentRecord>();
-      for (const { tenant, source, id } of keys) {
-        for (const row of this.#sql.replacements.all(tenant, fingerprint, source, idBytes(id))) {
-          const record = this.#document(keyOf(row));
-          if (record !== undefined) found.set(keyString(record.key), record);
-        }
-      }
-      return [...found.values()].toSorted((a, b) => compareKeys(a.key, b.key));
-    });
+  async replacements(
+    keys: readonly DocumentKey[],
+    fingerprint: string,
+    visibility: VisibilityFilter,
+  ): Promise<readonly DocumentRecord[]> {
+    return this.#read(() =>
+      this.#columns.replacing(fingerprint, keys, visibility).flatMap((key) => this.#document(key) ?? []),
+    );
   }
 
   async readBody(key: DocumentKey, generation: number): Promise<string | undefined> {
@@ -194,14 +192,7 @@ export class SqliteLedger implements Ledger {
   }
 
   #save(record: DocumentRecord): DocumentRecord {
-    const key = keyValues(record.key);
     this.#sql.saveDocument.run(...recordValues(record));
-    this.#sql.forgetReplacements.run(...key);
-    for (const [fingerprint, { quality }] of Object.entries(record.live)) {
-      for (const { source, id } of quality.supersedes) {
-        this.#sql.saveReplacement.run(...key, fingerprint, source, idBytes(id));
-      }
-    }
     return record;
   }
 

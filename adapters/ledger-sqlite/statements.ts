@@ -32,16 +32,6 @@ export function prepareStatements(database: DatabaseSync) {
     ),
     eraseBody: database.prepare(`DELETE FROM contents WHERE ${keyIs}`),
 
-    replacements: database.prepare(
-      `SELECT tenant, source, id FROM replacements
-       WHERE tenant = ? AND fingerprint = ? AND replaced_source = ? AND replaced_id = ?`,
-    ),
-    forgetReplacements: database.prepare(`DELETE FROM replacements WHERE ${keyIs}`),
-    saveReplacement: database.prepare(
-      `INSERT OR IGNORE INTO replacements (tenant, source, id, fingerprint, replaced_source, replaced_id)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-    ),
-
     stored: database.prepare(page("TRUE")),
     failed: database.prepare(page("failed = 1")),
     laggingOfTenant: database.prepare(page(isLagging)),

@@ -86,7 +86,7 @@ export async function loadPolicy({ files, problems: unread }: FolderContent): Pr
   }
   const { labels } = vocabulary;
 
-  const table = ruleTable(policy.rules, policy.edges);
+  const table = ruleTable(policy.rules, policy.edges, labels.keys());
   checkExpectations(expectations, table, labels, trust, problems);
   const oracle = await build(model, csv, policy, problems);
   if (oracle === undefined || problems.length > 0) return refused(0, 0);

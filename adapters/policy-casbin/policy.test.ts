@@ -26,7 +26,7 @@ interface Opened {
 }
 
 /** A policy that is looked at only when the test says so, on a clock that stands still. */
-async function open(): Promise<Opened> {
+async function open(settle?: (folder: PolicyFolder) => Promise<void>): Promise<Opened> {
   // Without its own test the folder may also revoke everything.
   const folder = await policyFolder({ "tests/acme.yaml": "tests: []\n" });
   let now = Date.parse("2026-01-01T00:00:00.000Z");
@@ -38,6 +38,7 @@ async function open(): Promise<Opened> {
     rejectedMaxAgeMs: 24 * hourMs,
     clock: () => now,
     onEvent: (event) => events.push(event),
+    ...(settle === undefined ? {} : { settle: () => settle(folder) }),
   });
   onTestFinished(async () => {
     await policy.close();
@@ -167,6 +168,25 @@ test("a file or a folder that disappears is a rejected edit", async () => {
   await policy.poll();
   expect(policy.status().rejected?.problems).toMatchObject([{ file: ".", code: "unreadable" }]);
   expect(reads(policy)).toBe(true);
+});
+
+test("an edit in a folder that never rests is told as rejected, and judged once the folder rests", async () => {
+  let writes = 0;
+  let restless = true;
+  const { folder, policy, advance } = await open(async (changing) => {
+    if (restless) await changing.write("tests/other.yaml", `# ${(writes += 1)}\ntests: []\n`);
+  });
+  await folder.write("policy.csv", revoking);
+  await policy.poll();
+  expect(policy.status().rejected).toBeUndefined();
+  advance(2_000);
+  await policy.poll();
+  expect(policy.status().rejected?.problems).toMatchObject([{ code: "unstable" }]);
+  expect(reads(policy)).toBe(true);
+  restless = false;
+  await policy.poll();
+  expect(policy.status().rejected).toBeUndefined();
+  expect(reads(policy)).toBe(false);
 });
 
 test("an edit of trust.yaml or labels.yaml alone is followed, each with its own revision", async () => {

@@ -21,6 +21,11 @@ export type PolicyEvent =
       readonly problems: readonly PolicyProblem[];
     };
 
+/** How long a folder may keep changing before that is a rejected edit, ms. */
+const unstableMaxMs = 1_500;
+/** Stands for the content of a folder that could not be read as a whole; no real hash is equal to it. */
+const unstableHash = "unstable";
+
 /** How a policy folder is watched. */
 export interface OpenPolicyOptions {
   readonly dir: string;
@@ -33,6 +38,8 @@ export interface OpenPolicyOptions {
   readonly onEvent?: (event: PolicyEvent) => void;
   /** How long a changed folder must stay the same before it is judged, ms; default 100. */
   readonly settleMs?: number;
+  /** Stands in for that pause; tests change the folder in it. */
+  readonly settle?: () => Promise<void>;
 }
 
 /** A policy that follows its folder. */
@@ -49,9 +56,11 @@ export interface WatchedPolicy extends Policy {
 export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPolicy> {
   const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, settleMs = 100 } = options;
   const now = (): string => new Date(clock()).toISOString();
-  const settle = async (): Promise<void> => {
-    if (settleMs > 0) await sleep(settleMs);
-  };
+  const settle =
+    options.settle ??
+    (async (): Promise<void> => {
+      if (settleMs > 0) await sleep(settleMs);
+    });
 
   const content = await readStableFolder(dir, async () => {}, 20);
   if (content === undefined) {
@@ -76,12 +85,21 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
     onEvent?.({ kind: "rejected", since: new Date(rejected.since).toISOString(), problems });
   };
 
+  let unstableSince: number | null = null;
   const look = async (): Promise<void> => {
     let found: FolderContent | undefined = await readFolder(dir);
     if (found.hash === rejected?.hash) return;
     if (found.hash !== loadedHash) found = await readStableFolder(dir, settle);
-    // Still being written: the next look sees more.
-    if (found === undefined || found.hash === rejected?.hash) return;
+    if (found === undefined) {
+      // Still being written: the next look sees more. A folder that never rests would hide an edit that revokes.
+      unstableSince ??= clock();
+      if (clock() - unstableSince >= unstableMaxMs && rejected?.hash !== unstableHash) {
+        reject(unstableHash, [{ file: ".", line: 0, code: "unstable", message: "the folder keeps changing" }]);
+      }
+      return;
+    }
+    unstableSince = null;
+    if (found.hash === rejected?.hash) return;
     if (found.hash === loadedHash) {
       if (rejected !== null) {
         rejected = null;

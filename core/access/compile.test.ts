@@ -43,6 +43,7 @@ const everyday = ruleTable(
     rule("role:bots", "write", "source:handbook"),
   ],
   [edge("group:staff", "role:reader"), edge("agent:bot", "role:bots"), edge("user:eve", "group:staff")],
+  ["secret", "pay"],
 );
 
 test("the filter holds the sources of all principals, the user, the groups and everyone", () => {
@@ -51,6 +52,7 @@ test("the filter holds the sources of all principals, the user, the groups and e
     tenant: "acme",
     sources: ["handbook", "wiki"],
     deniedLabels: [],
+    knownLabels: ["pay", "secret"],
     tokens: ["everyone", "group:staff", "user:ann"],
   });
 });
@@ -101,24 +103,25 @@ test("an action needs an allow for the user and for every agent in between", () 
 });
 
 test("a cycle in a table that was never linted ends, and too many levels or principals are an explicit error", () => {
-  const cycle = ruleTable([], [edge("role:a", "role:b"), edge("role:b", "role:a"), edge("user:ann", "role:a")]);
+  const cycle = ruleTable([], [edge("role:a", "role:b"), edge("role:b", "role:a"), edge("user:ann", "role:a")], []);
   expect(principalsOf(cycle, caller([]))).toEqual(["role:a", "role:b", "user:ann"]);
 
   const chain = (length: number) =>
     ruleTable(
       [],
       Array.from({ length }, (_, index) => edge(index === 0 ? "user:ann" : `role:r${index}`, `role:r${index + 1}`)),
+      [],
     );
   expect(principalsOf(chain(limits.roleDepth), caller([]))).toHaveLength(limits.roleDepth + 1);
   expect(codeOf(() => principalsOf(chain(limits.roleDepth + 1), caller([])))).toBe("limit-exceeded");
 
   const wide = Array.from({ length: limits.principals }, (_, index) => edge("user:ann", `role:r${index}`));
-  expect(codeOf(() => principalsOf(ruleTable([], wide), caller([])))).toBe("limit-exceeded");
+  expect(codeOf(() => principalsOf(ruleTable([], wide, []), caller([])))).toBe("limit-exceeded");
   const agents = Array.from({ length: limits.actors + 1 }, () => "agent:bot" as const);
   expect(codeOf(() => compileVisibility(everyday, caller(["group:staff"], agents)))).toBe("limit-exceeded");
 });
 
 test("edges and rules of another tenant have no effect", () => {
-  const table = ruleTable([rule("role:reader", "read", "source:wiki")], [edge("user:ann", "role:reader", "other")]);
+  const table = ruleTable([rule("role:reader", "read", "source:wiki")], [edge("user:ann", "role:reader", "other")], []);
   expect(compileVisibility(table, caller([]))).toEqual({ kind: "nothing" });
 });

@@ -115,6 +115,7 @@ export function compileVisibility(table: RuleTable, caller: Caller): VisibilityF
     tenant: caller.tenant,
     sources: [first, ...rest],
     deniedLabels: [...deniedLabels].toSorted(),
+    knownLabels: table.labels,
     tokens: ["everyone", ...groups, caller.user],
   };
 }

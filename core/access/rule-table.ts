@@ -37,6 +37,8 @@ export interface RuleTable {
   readonly rules: readonly PolicyRule[];
   readonly edges: readonly RoleEdge[];
   readonly byTenant: ReadonlyMap<string, TenantRules>;
+  /** Declared labels, sorted. */
+  readonly labels: readonly string[];
 }
 
 interface Building {
@@ -53,8 +55,12 @@ function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-/** Indexes validated rules and edges. Linear in their number; done once per policy revision. */
-export function ruleTable(rules: readonly PolicyRule[], edges: readonly RoleEdge[]): RuleTable {
+/** Indexes validated rules and edges, with the labels that the folder declares. Linear in their number; done once per policy revision. */
+export function ruleTable(
+  rules: readonly PolicyRule[],
+  edges: readonly RoleEdge[],
+  labels: Iterable<string>,
+): RuleTable {
   const byTenant = new Map<string, Building>();
   const tenant = (name: string) =>
     entry(byTenant, name, (): Building => ({ parents: new Map(), bySubject: new Map() }));
@@ -63,5 +69,5 @@ export function ruleTable(rules: readonly PolicyRule[], edges: readonly RoleEdge
     const own = entry(tenant(rule.tenant).bySubject, rule.subject, () => ({ allow: new Map(), deny: new Map() }));
     entry(own[rule.effect], rule.action, () => new Set<PolicyObject>()).add(rule.object);
   }
-  return { rules, edges, byTenant };
+  return { rules, edges, byTenant, labels: [...labels].toSorted() };
 }

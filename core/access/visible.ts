@@ -14,6 +14,11 @@ export type VisibilityFilter =
       readonly sources: readonly [string, ...string[]];
       /** Labels that the policy denies to any of the caller's principals, or to any agent that acts for the caller. */
       readonly deniedLabels: readonly string[];
+      /**
+       * Labels that the policy folder declares. A document with any other label is hidden: the word was taken out of the vocabulary, or
+       * renamed, and with it whatever kept people out.
+       */
+      readonly knownLabels: readonly string[];
       /** The caller as access lists name it: the user, all groups, and `everyone`. */
       readonly tokens: readonly [AccessToken, ...AccessToken[]];
     };
@@ -39,8 +44,9 @@ export const visibilityChecks = {
   tenant: (document, filter) => document.tenant === filter.tenant,
   /** The policy lets the caller (and every agent in between) read the source. */
   source: (document, filter) => filter.sources.includes(document.source),
-  /** No label of the document is denied to the caller. */
-  label: (document, filter) => !document.access.labels.some((label) => filter.deniedLabels.includes(label)),
+  /** Every label of the document is declared, and none is denied to the caller. */
+  label: (document, filter) =>
+    document.access.labels.every((label) => filter.knownLabels.includes(label) && !filter.deniedLabels.includes(label)),
   /** Deny wins, whatever else is granted. */
   deny: (document, _filter, tokens) => !document.access.denies.some((token) => tokens.has(token)),
   /** Default deny: without a matching grant there is no access. */

@@ -13,6 +13,7 @@ const filter: fc.Arbitrary<VisibilityFilter> = fc.record({ tokens, deniedLabels:
   tenant: "t",
   sources: ["s"],
   deniedLabels: caller.deniedLabels,
+  knownLabels: ["l", "m"],
   tokens: ["everyone", ...caller.tokens],
 }));
 

@@ -1,4 +1,5 @@
 import type { Access } from "../access/acl.ts";
+import type { VisibilityFilter } from "../access/visible.ts";
 import type { ContentInfo, DocumentKey, DocumentRecord, IndexFailure } from "../document.ts";
 
 /** An accepted document, ready to be committed. */
@@ -95,10 +96,15 @@ export interface Ledger {
   /** Records in the order of the keys; the batch of the re-check. */
   read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]>;
   /**
-   * Records whose live content (of the fingerprint) names one of the keys in `quality.supersedes`; each once, in the order of
-   * `compareKeys`. Whether the caller may read such a record, and so whether it counts, is the re-check's business.
+   * Records whose live content (of the fingerprint) names one of the keys in `quality.supersedes` and that the filter selects;
+   * each once, in the order of `compareKeys`. Hidden ones are left out before a record is read, so that nobody can slow down other
+   * people's questions with documents that they do not see. Whether a record counts is still the re-check's business.
    */
-  replacements(keys: readonly DocumentKey[], fingerprint: string): Promise<readonly DocumentRecord[]>;
+  replacements(
+    keys: readonly DocumentKey[],
+    fingerprint: string,
+    visibility: VisibilityFilter,
+  ): Promise<readonly DocumentRecord[]>;
   /** The accepted body of a generation, or `undefined` once superseded or deleted. */
   readBody(key: DocumentKey, generation: number): Promise<string | undefined>;
   /** One page in the order of `compareKeys`. Tombstones are part of `stored`. */

@@ -112,7 +112,7 @@ async function judge(
   now: number,
 ): Promise<Candidate[]> {
   const found = new Map(hits.map((hit) => [keyString(hit.key), hit.key]));
-  const replacements = (await ledger.replacements([...found.values()], fingerprint)).filter((record) =>
+  const replacements = (await ledger.replacements([...found.values()], fingerprint, filter)).filter((record) =>
     isReadableNow(record, filter, fingerprint),
   );
   const known = new Map(replacements.map((record) => [keyString(record.key), record]));

@@ -4,7 +4,9 @@ import { limits, sourcePattern } from "../limits.ts";
 /** An instant as ISO 8601 with time and offset, or a calendar date (read as midnight UTC); normalised to UTC. */
 export const instantSchema = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()])
-  .transform((text) => new Date(text).toISOString());
+  .transform((text) => new Date(text).toISOString())
+  // An offset can move a date out of the years that ISO 8601 writes with four digits, and other readers refuse more.
+  .refine((text) => /^\d{4}-/.test(text), "a date from year 0000 to 9999, in UTC");
 
 /** A replaced document: an id in the same source, or a source and an id. */
 const replacedSchema = z.strictObject({

@@ -95,7 +95,8 @@ test("callers get the trace of their own question about what they may read now; 
 
   await call("wendy", ["writers"], "PUT", "/v1/documents/open/mast/acl", { acl: [], labels: [] });
   const after = await call("gwen", ["guests"], "GET", path);
-  expect(after.body).toMatchObject({ view: "own", features: null });
+  expect(after.body).toMatchObject({ view: "own", features: null, decision: { confidence: null } });
+  expect(JSON.stringify(after.body)).not.toContain('"generation"');
   expect(JSON.stringify(after.body.candidates)).not.toContain('"mast"');
   expect(JSON.stringify((await call("eve", ["guests", "explainers"], "GET", path)).body)).toContain('"mast"');
 });

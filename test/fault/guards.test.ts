@@ -97,6 +97,11 @@ const visibilityScenes: readonly {
     promise: "a label that the policy denies to the caller hides a document that is granted to everyone",
     scene: put({ acl: [everyone], labels: ["secret"] }),
   },
+  {
+    guard: "label",
+    promise: "a label that was taken out of the vocabulary hides the document from everybody",
+    scene: put({ acl: [everyone], labels: ["renamed-since"] }),
+  },
 ];
 
 for (const { guard, promise, scene } of visibilityScenes) {

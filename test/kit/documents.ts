@@ -45,14 +45,29 @@ export function putOf(key: DocumentKey, overrides: Partial<PutDocument> = {}): P
   return { contentHash: content, requestHash: requestHash(content, accessHash(command.access)), ...command };
 }
 
+/** Labels that documents of these tests carry. */
+const testLabels: readonly string[] = ["confidential", "personal-data", "secret", "l"];
+
 /** What a caller with these tokens (and `everyone`) may read in the given sources of a tenant. */
 export function visibleTo(
   tokens: readonly AccessToken[],
-  { tenant = "halden", sources = ["wiki", "handbook"], deniedLabels = [] as readonly string[] } = {},
+  {
+    tenant = "halden",
+    sources = ["wiki", "handbook"],
+    deniedLabels = [] as readonly string[],
+    knownLabels = testLabels,
+  } = {},
 ): VisibilityFilter {
   const [first, ...rest] = sources;
   if (first === undefined) return { kind: "nothing" };
-  return { kind: "some", tenant, sources: [first, ...rest], deniedLabels, tokens: ["everyone", ...tokens] };
+  return {
+    kind: "some",
+    tenant,
+    sources: [first, ...rest],
+    deniedLabels,
+    knownLabels,
+    tokens: ["everyone", ...tokens],
+  };
 }
 
 /** A search filter over visible documents without quality gates. */

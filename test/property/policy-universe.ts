@@ -26,7 +26,7 @@ export function tableOf(lines: readonly string[]): RuleTable {
   const text = decode("policy.csv", Buffer.from(lines.join("\n")), problems);
   const policy = text === undefined ? undefined : parsePolicy(text, problems);
   if (policy === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
-  return ruleTable(policy.rules, policy.edges);
+  return ruleTable(policy.rules, policy.edges, labels);
 }
 
 /** Both forms of a policy. */

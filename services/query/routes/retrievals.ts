@@ -36,7 +36,17 @@ export const retrievalsRoutes: FastifyPluginAsync<RetrievalsOptions> = async (ap
     const candidates = await readableNow(trace, caller, options);
     // Features are made from all candidates: once one of them is closed to the caller, they would still tell of it.
     const whole = candidates.length === trace.candidates.length;
-    return { view: "own", ...shown(trace, candidates, whole ? trace.features : null), principals: trace.principals };
+    const own = shown(trace, candidates, whole ? trace.features : null);
+    return {
+      view: "own",
+      ...own,
+      // How often a document was indexed before the caller could read it is not the caller's business.
+      candidates: own.candidates.map(({ generation: _generation, ...item }) =>
+        whole ? item : { ...item, bm25: null, fused: null },
+      ),
+      decision: whole ? own.decision : { ...own.decision, confidence: null },
+      principals: trace.principals,
+    };
   });
 };
 

@@ -86,7 +86,14 @@ export const within = (visibility: VisibilityFilter): SearchFilter => ({ visibil
 
 /** What a caller of `halden` sees who is in the given groups. */
 export const caller = (...tokens: readonly AccessToken[]): SearchFilter =>
-  within({ kind: "some", tenant: "halden", sources: ["wiki"], deniedLabels: [], tokens: ["everyone", ...tokens] });
+  within({
+    kind: "some",
+    tenant: "halden",
+    sources: ["wiki"],
+    deniedLabels: [],
+    knownLabels: [],
+    tokens: ["everyone", ...tokens],
+  });
 
 /** A query along the first axis for the given terms, as everyone. */
 export function queryFor(terms: readonly string[], more: Partial<IndexQuery> = {}): IndexQuery {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareKeys } from "#core/document.ts";
 import type { ListQuery } from "#core/ports/ledger.ts";
-import { keyOf, noQuality, putOf } from "#test/kit/documents.ts";
+import { keyOf, noQuality, putOf, visibleTo } from "#test/kit/documents.ts";
 import { fingerprint, makeLive, type OpenLedger } from "./support.ts";
 
 const page: ListQuery = { tenant: "halden", state: "stored", fingerprint, limit: 100 };
@@ -74,12 +74,19 @@ export function ledgerLists(name: string, open: OpenLedger): void {
       await ledger.putDocument(putOf(keyOf("new"), replaces("old", "older")));
       await ledger.putDocument(putOf(keyOf("another"), replaces("old")));
       await ledger.putDocument(putOf(keyOf("old", "wiki", "marlow"), replaces("old")));
-      expect(await ledger.replacements([keyOf("old")], fingerprint)).toEqual([]);
+      expect(await ledger.replacements([keyOf("old")], fingerprint, visibleTo([]))).toEqual([]);
       for (const key of [keyOf("new"), keyOf("another"), keyOf("old", "wiki", "marlow")]) await makeLive(ledger, key);
       const found = async () =>
-        (await ledger.replacements([keyOf("old"), keyOf("older"), keyOf("none")], fingerprint)).map(({ key }) => key);
+        (await ledger.replacements([keyOf("old"), keyOf("older"), keyOf("none")], fingerprint, visibleTo([]))).map(
+          ({ key }) => key,
+        );
       expect(await found()).toEqual([keyOf("another"), keyOf("new")]);
-      expect(await ledger.replacements([keyOf("old")], "other")).toEqual([]);
+      expect(await ledger.replacements([keyOf("old")], "other", visibleTo([]))).toEqual([]);
+      // One that the filter does not see is left out.
+      expect(await ledger.replacements([keyOf("old")], fingerprint, { kind: "nothing" })).toEqual([]);
+      expect(await ledger.replacements([keyOf("old")], fingerprint, visibleTo([], { sources: ["handbook"] }))).toEqual(
+        [],
+      );
       // A newer content counts once it is live.
       await ledger.putDocument(putOf(keyOf("another"), { version: 2 }));
       expect(await found()).toEqual([keyOf("another"), keyOf("new")]);
