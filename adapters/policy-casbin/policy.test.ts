@@ -174,7 +174,8 @@ test("an edit in a folder that never rests is told as rejected, and judged once 
   let writes = 0;
   let restless = true;
   const { folder, policy, advance } = await open(async (changing) => {
-    if (restless) await changing.write("tests/other.yaml", `# ${(writes += 1)}\ntests: []\n`);
+    writes += 1;
+    if (restless) await changing.write("tests/other.yaml", `# ${writes}\ntests: []\n`);
   });
   await folder.write("policy.csv", revoking);
   await policy.poll();
