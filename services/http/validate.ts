@@ -100,8 +100,8 @@ function unitOf(origin: string): string {
   return origin === "array" || origin === "set" ? "entries" : "(value)";
 }
 
-/** RFC 6901 for a body, `?name` for a parameter. */
-function pointerOf(path: readonly PropertyKey[], where: "" | "?"): string {
+/** Where something stands, cut to 300 characters: RFC 6901 for a body (`""`), `?name` for a parameter (`"?"`). */
+export function pointerOf(path: readonly PropertyKey[], where: "" | "?"): string {
   if (where === "?") return `?${path.map(String).join(".")}`.slice(0, 300);
   return path
     .map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`)
