@@ -30,10 +30,10 @@ function userOf(payload: JWTPayload, issuer: IssuerConfig): `user:${string}` {
   const claim = ownClaim(payload, issuer.claims.user);
   const name = typeof claim === "string" ? principalName(claim) : undefined;
   if (name === undefined) throw refused("the token names no user");
-  // The subject itself must not be an agent either when the user is read from another claim.
-  for (const subject of [name, payload.sub]) {
-    if (subject?.startsWith(agentPrefix)) throw new AppError("agent-without-user");
-  }
+  // The subject itself must not be an agent either when the user is read from another claim. No library has looked at its type.
+  const subject = Object.hasOwn(payload, "sub") ? ownClaim(payload, "sub") : "";
+  if (typeof subject !== "string") throw refused("the sub claim is not a string");
+  if (name.startsWith(agentPrefix) || subject.startsWith(agentPrefix)) throw new AppError("agent-without-user");
   return `user:${name}`;
 }
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exportJWK, type JWK, SignJWT } from "jose";
+import { CompactSign, exportJWK, type JWK, SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AppError } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
@@ -181,6 +181,38 @@ test("an agent without a user is refused, also when the user is read from anothe
   const byMail = issuerOf({ claims: { user: "email" } });
   expect(await codeOf(sign({ ...claims, sub: "agent:bot", email: "a@b.example" }), byMail)).toBe("agent-without-user");
   expect(await codeOf(sign({ ...claims, email: "agent:bot" }), byMail)).toBe("agent-without-user");
+  expect(await codeOf(sign({ ...claims, sub: undefined, email: "a@b.example" }), byMail)).toBe("accepted");
+  for (const sub of [7, null, true, {}, ["agent:bot"]]) {
+    const token = sign({ ...claims, sub, email: "a@b.example" });
+    expect([sub, await codeOf(token, byMail)]).toEqual([sub, "unauthenticated"]);
+  }
+});
+
+test("a signed claim of any type is accepted or refused, and never a failure", async () => {
+  const byMail = issuerOf({ claims: { user: "email" } });
+  const names = [
+    "iss",
+    "aud",
+    "sub",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "tenant",
+    "groups",
+    "email",
+    "act",
+    "_claim_names",
+    "hasgroups",
+  ];
+  for (const name of names) {
+    for (const value of [null, true, 7, -1e308, "x", "", {}, [], [null], { sub: {} }, { groups: 1 }]) {
+      const payload = Buffer.from(JSON.stringify({ ...claims, email: "a@b.example", [name]: value }));
+      const token = new CompactSign(payload).setProtectedHeader({ alg: "ES256" }).sign(keys.privateKey);
+      // Anything but an AppError is thrown on, and fails the test.
+      expect(await codeOf(token, byMail)).toEqual(expect.any(String));
+    }
+  }
   expect(await codeOf(sign({ ...claims, email: "a@b.example" }), byMail)).toBe("accepted");
   for (const sub of [undefined, "", " alice", "a\nb", "x".repeat(limits.principalChars + 1)]) {
     expect([String(sub), await codeOf(sign({ ...claims, sub }))]).toEqual([String(sub), "unauthenticated"]);
