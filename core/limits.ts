@@ -19,6 +19,10 @@ export const limits = {
   jsonValues: 50_000,
   /** Request body of /retrieve. */
   queryRequestBytes: 64 * 1024,
+  /** Request body of a document's access alone: the longest list of the longest names, every character as a JSON escape. */
+  accessRequestBytes: 2 * 1024 * 1024,
+  /** Request body that says next to nothing: of `/disabled` and of a deletion. */
+  smallRequestBytes: 1024,
   aclEntries: 1_000,
   /** User, group, agent or role name, after NFC. */
   principalChars: 256,

@@ -45,13 +45,16 @@ export const authPlugin = fp<AuthOptions>(
       // Here for every route at once: one that takes no parameters would not look at them.
       refuseIdentityKeys(request.query, [], "?");
     });
-    // After the body has arrived, so that sending one slowly does not outlast being disabled.
-    app.addHook("preHandler", async (request) => {
+    const refuseDisabled = async (request: FastifyRequest): Promise<void> => {
       const caller = callers.get(request);
       if (caller === undefined) return;
       const disabled = await ledger.disabledAmong(caller.tenant, [caller.user, ...caller.actors]);
       if (disabled.length > 0) throw new AppError("principal-disabled");
-    });
+    };
+    // Before the body is read, so that nobody disabled makes us hold one, and after it has arrived, so that sending one slowly does not
+    // outlast being disabled.
+    app.addHook("preParsing", async (request) => refuseDisabled(request));
+    app.addHook("preHandler", refuseDisabled);
   }) satisfies FastifyPluginAsync<AuthOptions>,
   { name: "reticent-auth", fastify: "5.x" },
 );

@@ -1,20 +1,23 @@
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { accessOf } from "#core/access/acl.ts";
+import { limits } from "#core/limits.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { expectedRevision } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
 import { type DocumentParams, putAccessSchema } from "../schemas.ts";
-import { checkLabels, keyOf, mustBeAllowed, statusOf, wake } from "./shared.ts";
+import { admit, checkLabels, statusOf, wake } from "./shared.ts";
 
 /** A document's access alone: in force for every question that starts after the answer. */
 export const accessRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
-  const { ledger, policy } = options;
+  const { ledger } = options;
 
-  app.put<{ Params: DocumentParams }>("/v1/documents/:source/:id/acl", async (request, reply) => {
-    const { caller } = request;
-    const key = keyOf(caller, request.params);
-    const snapshot = policy.current();
-    mustBeAllowed(snapshot, caller, "share", key.source);
+  const mayShare = (request: FastifyRequest<{ Params: DocumentParams }>) => admit(request, "share", options);
+  const before = {
+    bodyLimit: limits.accessRequestBytes,
+    preParsing: async (request: Parameters<typeof mayShare>[0]) => void mayShare(request),
+  };
+  app.put<{ Params: DocumentParams }>("/v1/documents/:source/:id/acl", before, async (request, reply) => {
+    const { key, snapshot } = mayShare(request);
     parseQuery(noQuery, request.query);
     const expected = expectedRevision(request.headers["if-match"]);
     const { acl, labels } = parseBody(putAccessSchema, request.body);

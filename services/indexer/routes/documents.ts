@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { accessOf } from "#core/access/acl.ts";
 import type { ContentInfo, DocumentKey, DocumentRecord } from "#core/document.ts";
 import { AppError, limitExceeded } from "#core/errors.ts";
@@ -20,7 +20,9 @@ import {
   putQuerySchema,
 } from "../schemas.ts";
 import { readerStatus } from "../status.ts";
-import { checkLabels, keyOf, mayReadNow, mustBeAllowed, statusOf, wake } from "./shared.ts";
+import { type Admission, admit, checkLabels, keyOf, mayReadNow, statusOf, wake } from "./shared.ts";
+
+type DocumentRequest = FastifyRequest<{ Params: DocumentParams }>;
 
 const path = "/v1/documents/:source/:id";
 
@@ -28,19 +30,23 @@ const path = "/v1/documents/:source/:id";
 export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
   const { ledger, policy } = options;
 
-  app.put<{ Params: DocumentParams }>(path, async (request, reply) => {
-    const { caller } = request;
-    const key = keyOf(caller, request.params);
-    const snapshot = policy.current();
-    mustBeAllowed(snapshot, caller, "write", key.source);
-    if (!snapshot.trust.sources.has(key.source)) throw new AppError("unknown-source", { pointer: "source" });
+  const mayPut = (request: DocumentRequest): Admission => {
+    const admission = admit(request, "write", options);
+    if (!admission.snapshot.trust.sources.has(admission.key.source)) {
+      throw new AppError("unknown-source", { pointer: "source" });
+    }
+    return admission;
+  };
+  const beforePut = { preParsing: async (request: DocumentRequest) => void mayPut(request) };
+  app.put<{ Params: DocumentParams }>(path, beforePut, async (request, reply) => {
+    const { key, snapshot } = mayPut(request);
     const { wait } = parseQuery(putQuerySchema, request.query);
     const expected = expectedRevision(request.headers["if-match"]);
     const body = parseBody(putDocumentSchema, request.body);
     checkDocument(body, snapshot);
     const { outcome, record } = await ledger.putDocument({
       ...commandOf(key, body),
-      mayShare: snapshot.may(caller, "share", `source:${key.source}`),
+      mayShare: snapshot.may(request.caller, "share", `source:${key.source}`),
       ...(expected === undefined ? {} : { expectedAccessRevision: expected }),
     });
     // A repeat wakes too: it is how a document that failed is tried again without a new version.
@@ -52,10 +58,12 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
     return reply.code(pending && outcome !== "ignored" ? 202 : 200).send({ outcome, document });
   });
 
-  app.delete<{ Params: DocumentParams }>(path, async (request, reply) => {
-    const { caller } = request;
-    const key = keyOf(caller, request.params);
-    mustBeAllowed(policy.current(), caller, "write", key.source);
+  const beforeDelete = {
+    bodyLimit: limits.smallRequestBytes,
+    preParsing: async (request: DocumentRequest) => void admit(request, "write", options),
+  };
+  app.delete<{ Params: DocumentParams }>(path, beforeDelete, async (request, reply) => {
+    const { key } = admit(request, "write", options);
     const { version } = parseQuery(deleteQuerySchema, request.query);
     const { outcome, record } = await ledger.deleteDocument({ key, version });
     await wake(request, options, key);

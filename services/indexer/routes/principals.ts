@@ -1,17 +1,26 @@
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { parsePrincipal } from "#core/access/principal.ts";
 import { AppError } from "#core/errors.ts";
+import { limits } from "#core/limits.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import type { IndexerOptions } from "../options.ts";
 import { disabledSchema } from "../schemas.ts";
 
 /** PUT /v1/principals/{id}/disabled: takes effect with the next request of that user or agent, whatever its token says. */
 export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" | "ledger">> = async (app, options) => {
-  app.put<{ Params: { id: string } }>("/v1/principals/:id/disabled", async (request) => {
-    const { caller } = request;
+  // Asked before the body is read and again after: see admit() in shared.ts.
+  const mustBeAdmin = ({ caller }: Pick<FastifyRequest, "caller">): void => {
     if (!options.policy.current().may(caller, "admin", "tenant")) {
       throw new AppError("forbidden", { detail: "needs admin on the tenant" });
     }
+  };
+  const before = {
+    bodyLimit: limits.smallRequestBytes,
+    preParsing: async (request: Pick<FastifyRequest, "caller">) => mustBeAdmin(request),
+  };
+  app.put<{ Params: { id: string } }>("/v1/principals/:id/disabled", before, async (request) => {
+    const { caller } = request;
+    mustBeAdmin(request);
     parseQuery(noQuery, request.query);
     const principal = parsePrincipal(request.params.id, ["user", "agent"]);
     if (principal === undefined) {

@@ -22,15 +22,32 @@ export function keyOf(caller: Caller, { source, id }: DocumentParams): DocumentK
 }
 
 /** Asks the policy, and only the policy: whether a document exists plays no part. @throws AppError `forbidden` */
-export function mustBeAllowed(
-  snapshot: PolicySnapshot,
-  caller: Caller,
-  action: "write" | "share",
-  source: string,
-): void {
+function mustBeAllowed(snapshot: PolicySnapshot, caller: Caller, action: "write" | "share", source: string): void {
   if (!snapshot.may(caller, action, `source:${source}`)) {
     throw new AppError("forbidden", { detail: `needs ${action} on this source` });
   }
+}
+
+/** What a request may act on: the document that its path names, and the revision of the policy that lets it. */
+export interface Admission {
+  readonly key: DocumentKey;
+  readonly snapshot: PolicySnapshot;
+}
+
+/**
+ * Whether the caller may do this to the document's source now. Asked before the body is read, so that nobody else makes us hold or parse
+ * one, and again when it has arrived: the policy may have changed meanwhile.
+ * @throws AppError as {@link keyOf} and {@link mustBeAllowed}
+ */
+export function admit(
+  request: FastifyRequest<{ Params: DocumentParams }>,
+  action: "write" | "share",
+  { policy }: Pick<IndexerOptions, "policy">,
+): Admission {
+  const key = keyOf(request.caller, request.params);
+  const snapshot = policy.current();
+  mustBeAllowed(snapshot, request.caller, action, key.source);
+  return { key, snapshot };
 }
 
 /** Every label must be declared: a misspelt one would deny nobody. @throws AppError `unknown-label` */
