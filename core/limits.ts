@@ -13,6 +13,8 @@ export const limits = {
   bodyBytes: 2 * 1024 * 1024,
   /** Whole HTTP request body: the largest document, its JSON escapes and its metadata. */
   requestBytes: 8 * 1024 * 1024,
+  /** Request bodies of one principal that are being received or worked on at the same time, bytes together. */
+  bodyBytesInFlight: 64 * 1024 * 1024,
   /** Objects and arrays inside each other in a request body. */
   jsonDepth: 32,
   /** Values of a request body, nested ones included, as its commas and opening brackets count them: ten times what any body needs. */

@@ -24,6 +24,7 @@ import { uncalibrated } from "#core/retrieval/confidence.ts";
 import { type Recheck, recheck } from "#core/retrieval/recheck.ts";
 import { makeRetrieve } from "#core/retrieval/retrieve.ts";
 import { authPlugin } from "#services/http/auth.ts";
+import { bodyBudgetPlugin } from "#services/http/body-budget.ts";
 import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
@@ -169,6 +170,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
   try {
     await app.register(authPlugin, { verifier, ledger });
     await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
+    await app.register(bodyBudgetPlugin);
     await app.register(queryApp, {
       retrieve: makeRetrieve({
         policy,

@@ -10,7 +10,7 @@ const nameSchema = z
     if (name === undefined) {
       context.addIssue({
         code: "custom",
-        message: "not a principal's name: empty, outer white space or a control character",
+        message: "not a principal's name: empty, outer white space, a control character or an invisible one",
       });
       return z.NEVER;
     }

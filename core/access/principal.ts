@@ -18,18 +18,21 @@ export interface Caller {
   readonly actors: readonly `agent:${string}`[];
 }
 
-// Control characters and separators of the policy files would let a name pose as another in a log, a policy or a key.
-const forbidden = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+// Control characters and separators of the policy files would let a name pose as another in a log, a policy or a key. A character that
+// nobody sees would make a deny entry that looks right and denies nobody. The joiners
+// U+200C and U+200D are letters of some scripts, U+FE0E and U+FE0F belong to emoji.
+const control = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+const unseen = /(?!\u200c|\u200d|\ufe0e|\ufe0f)(?:\p{Cf}|\p{Variation_Selector}|\u034f|\u115f|\u1160|\u3164|\uffa0)/u;
 
 /**
  * NFC-normalises a principal's name.
- * @returns the name, or `undefined` when it is empty, too long ({@link limits.principalChars}), has outer white space or a
- * control character.
+ * @returns the name, or `undefined` when it is empty, too long ({@link limits.principalChars}), has outer white space, a
+ * control character or one that nobody sees.
  */
 export function principalName(raw: string): string | undefined {
   const name = raw.normalize("NFC");
   if (name.length === 0 || name.length > limits.principalChars) return undefined;
-  if (name !== name.trim() || forbidden.test(name)) return undefined;
+  if (name !== name.trim() || control.test(name) || unseen.test(name)) return undefined;
   return name;
 }
 

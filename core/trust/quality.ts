@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits, sourcePattern } from "../limits.ts";
+import { isOneLine, notOneLine } from "../one-line.ts";
 
 /** An instant as ISO 8601 with time and offset, or a calendar date (read as midnight UTC); normalised to UTC. */
 export const instantSchema = z
@@ -21,7 +22,7 @@ export const qualityInputSchema = z.strictObject({
   review_state: z.string().min(1).max(64).optional(),
   updated_at: instantSchema.optional(),
   expires_at: instantSchema.optional(),
-  owner: z.string().min(1).max(limits.ownerChars).optional(),
+  owner: z.string().min(1).max(limits.ownerChars).refine(isOneLine, notOneLine).optional(),
   supersedes: z
     .array(z.union([z.string().min(1).max(limits.documentIdBytes), replacedSchema]))
     .max(limits.supersedes)

@@ -25,6 +25,9 @@ export function callerIfAny(request: FastifyRequest): Caller | undefined {
   return callers.get(request);
 }
 
+/** One principal for what is counted by principal: tenant, user and the agents in between. */
+export const principalKey = (caller: Caller): string => JSON.stringify([caller.tenant, caller.user, ...caller.actors]);
+
 /**
  * Lets no handler run without a caller, except on routes that say `{ config: { public: true } }`. Who is disabled (the user, or any agent
  * in between) is refused although the token still holds.

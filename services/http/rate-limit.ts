@@ -2,7 +2,7 @@ import rateLimit from "@fastify/rate-limit";
 import type { FastifyPluginAsync } from "fastify";
 import fp from "fastify-plugin";
 import { AppError } from "#core/errors.ts";
-import { callerIfAny } from "./auth.ts";
+import { callerIfAny, principalKey } from "./auth.ts";
 
 export interface RateLimitOptions {
   /** Requests of one principal (tenant, user and agents in between) in a minute. */
@@ -26,7 +26,7 @@ export const rateLimitPlugin = fp<RateLimitOptions>(
       allowList: (request) => callerIfAny(request) === undefined,
       keyGenerator: (request) => {
         const caller = callerIfAny(request);
-        return caller === undefined ? "" : JSON.stringify([caller.tenant, caller.user, ...caller.actors]);
+        return caller === undefined ? "" : principalKey(caller);
       },
       errorResponseBuilder: (_request, { max, ttl }) =>
         new AppError("rate-limited", {

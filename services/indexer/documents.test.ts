@@ -233,3 +233,35 @@ test("ids of real documents come back as they were sent", async () => {
     { name: "document id", max: 512 },
   ]);
 });
+
+test("a condition that a write does not check refuses it", async () => {
+  await put("sam", "conditions");
+  const url = "/v1/documents/wiki/conditions";
+  const access = { acl: [], labels: [] };
+  const tries = [
+    ["PUT", url, { ...page, version: 9 }, { "if-none-match": "*" }, "If-None-Match"],
+    ["PUT", `${url}/acl`, access, { "if-unmodified-since": "Sat, 21 Nov 2026 00:00:00 GMT" }, "If-Unmodified-Since"],
+    ["DELETE", `${url}?version=9`, undefined, { "if-match": '"7"' }, "If-Match"],
+    ["PUT", "/v1/principals/user:zed/disabled", { disabled: true }, { "if-match": '"1"' }, "If-Match"],
+  ] as const;
+  for (const [method, path, body, headers, pointer] of tries) {
+    const answer = await ask("sam", path, { method, body, headers: { ...headers } });
+    expect([answer.status, answer.body.code, answer.body.pointer]).toEqual([400, "invalid-request", pointer]);
+  }
+  expect((await get("sam", "conditions")).body.document).toMatchObject({ version: 1, access_revision: 1 });
+});
+
+test("names that nobody can see whole are refused: a deny that looks right must not deny nobody", async () => {
+  for (const value of ["fin\u200bance", "\ufefffinance", "finance\u{e0041}", "fin\u00adance", "\u202efinance"]) {
+    const answer = await put("sam", "unseen", { acl: [{ access_type: "deny", type: "group", value }] });
+    expect([value, answer.status]).toEqual([value, 400]);
+  }
+  // Joiners are letters of some scripts.
+  const joined = await put("sam", "joined", { acl: [{ access_type: "grant", type: "user", value: "می\u200cخواهم" }] });
+  expect(joined.status).toBe(202);
+  for (const change of [{ title: "Pay\u202etxt" }, { title: "two\nlines" }, { url: "https://x.example/\u202eb" }]) {
+    expect([change, (await put("sam", "unseen", change)).status]).toEqual([change, 400]);
+  }
+  expect((await put("sam", "unseen", { quality: { owner: "me\u0007" } })).status).toBe(400);
+  expect((await get("sam", "unseen")).status).toBe(404);
+});

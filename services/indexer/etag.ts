@@ -1,4 +1,24 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "#core/errors.ts";
+
+/**
+ * Refuses every condition that the route does not check: a write must not happen although its condition fails (RFC 9110, section 13.2.1).
+ * @param checked the one that the route does check
+ * @throws AppError `invalid-request`
+ */
+export function refuseConditions(headers: IncomingHttpHeaders, checked?: "if-match"): void {
+  const names = {
+    "if-match": "If-Match",
+    "if-none-match": "If-None-Match",
+    "if-unmodified-since": "If-Unmodified-Since",
+  };
+  for (const [header, name] of Object.entries(names)) {
+    if (header === checked || headers[header] === undefined) continue;
+    const hint =
+      header === "if-none-match" && checked !== undefined ? '; If-Match: "0" writes only what does not exist yet' : "";
+    throw new AppError("invalid-request", { detail: `${name} is not supported here${hint}`, pointer: name });
+  }
+}
 
 /** The ETag of a status answer: the access revision. */
 export const etagOf = (accessRevision: number): string => `"${accessRevision}"`;

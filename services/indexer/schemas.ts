@@ -2,6 +2,7 @@ import { z } from "zod";
 import { aclSchema, labelsSchema } from "#core/access/acl.ts";
 import { contentTypes } from "#core/document.ts";
 import { limits, sourcePattern } from "#core/limits.ts";
+import { isOneLine, notOneLine } from "#core/one-line.ts";
 import { qualityInputSchema } from "#core/trust/quality.ts";
 
 /** Text that every UTF-8 store gives back as it came: a lone surrogate would be replaced silently, and its hash with it. */
@@ -12,7 +13,8 @@ const notWellFormed = "not well-formed Unicode";
 const urlSchema = z
   .url({ protocol: /^https?$/ })
   .max(limits.urlChars)
-  .refine(wellFormed, notWellFormed);
+  .refine(wellFormed, notWellFormed)
+  .refine(isOneLine, notOneLine);
 
 /** Content versions of a source: 0 … 2^53−1. */
 const versionSchema = z.int().min(0).max(limits.version);
@@ -20,7 +22,7 @@ const versionSchema = z.int().min(0).max(limits.version);
 /** The body of `PUT /v1/documents/{source}/{id}`. `acl` must be there: `[]` lets nobody in. */
 export const putDocumentSchema = z.strictObject({
   version: versionSchema,
-  title: z.string().max(limits.titleChars).refine(wellFormed, notWellFormed),
+  title: z.string().max(limits.titleChars).refine(wellFormed, notWellFormed).refine(isOneLine, notOneLine),
   url: urlSchema.nullish(),
   content_type: z.enum(contentTypes),
   body: z.string().refine(wellFormed, notWellFormed),

@@ -52,8 +52,8 @@ test("the compiled filter shows exactly the documents that enforce() and the acc
     ),
     { numRuns: 400 },
   );
-  // Agreement on "no" alone would prove little.
-  expect(visible).toBeGreaterThan(100);
+  // Agreement on "no" alone would prove little. Usually 100 to 130; far enough below that chance does not reach it.
+  expect(visible).toBeGreaterThan(50);
 });
 
 test("what a caller may do beside reading is what enforce() says", async () => {

@@ -2,6 +2,7 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { aclSchema, labelsSchema } from "#core/access/acl.ts";
 import { limits } from "#core/limits.ts";
+import { isOneLine, notOneLine } from "#core/one-line.ts";
 import { qualityInputSchema } from "#core/trust/quality.ts";
 
 /** The file that states access and quality for a folder and everything below it. */
@@ -16,7 +17,7 @@ const statementShape = {
 const folderSchema = z.strictObject(statementShape);
 const frontMatterSchema = z.strictObject({
   ...statementShape,
-  title: z.string().trim().min(1).max(limits.titleChars).optional(),
+  title: z.string().trim().min(1).max(limits.titleChars).refine(isOneLine, notOneLine).optional(),
   url: z.string().min(1).max(limits.urlChars).optional(),
 });
 

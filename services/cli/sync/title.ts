@@ -42,4 +42,6 @@ function fileWords(id: string): string {
   return oneLine(name.replaceAll(/[-_]+/g, " ")) ?? name;
 }
 
-const oneLine = (text: string): string | undefined => text.replaceAll(/\s+/gu, " ").trim() || undefined;
+// What the service refuses in a title becomes a space: a title is for display, the body keeps every character.
+const oneLine = (text: string): string | undefined =>
+  text.replaceAll(/[\s\p{Cc}\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]+/gu, " ").trim() || undefined;

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { accessOf } from "#core/access/acl.ts";
 import { limits } from "#core/limits.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
-import { expectedRevision } from "../etag.ts";
+import { expectedRevision, refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
 import { type DocumentParams, putAccessSchema } from "../schemas.ts";
 import { admit, checkLabels, statusOf, wake } from "./shared.ts";
@@ -19,6 +19,7 @@ export const accessRoutes: FastifyPluginAsync<IndexerOptions> = async (app, opti
   app.put<{ Params: DocumentParams }>("/v1/documents/:source/:id/acl", before, async (request, reply) => {
     const { key, snapshot } = mayShare(request);
     parseQuery(noQuery, request.query);
+    refuseConditions(request.headers, "if-match");
     const expected = expectedRevision(request.headers["if-match"]);
     const { acl, labels } = parseBody(putAccessSchema, request.body);
     checkLabels(snapshot, labels);

@@ -10,7 +10,7 @@ import type { PolicySnapshot } from "#core/ports/policy.ts";
 import { qualityOf } from "#core/trust/quality.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
-import { expectedRevision } from "../etag.ts";
+import { expectedRevision, refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
 import {
   type DocumentParams,
@@ -41,6 +41,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
   app.put<{ Params: DocumentParams }>(path, beforePut, async (request, reply) => {
     const { key, snapshot } = mayPut(request);
     const { wait } = parseQuery(putQuerySchema, request.query);
+    refuseConditions(request.headers, "if-match");
     const expected = expectedRevision(request.headers["if-match"]);
     const body = parseBody(putDocumentSchema, request.body);
     checkDocument(body, snapshot);
@@ -64,6 +65,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
   };
   app.delete<{ Params: DocumentParams }>(path, beforeDelete, async (request, reply) => {
     const { key } = admit(request, "write", options);
+    refuseConditions(request.headers);
     const { version } = parseQuery(deleteQuerySchema, request.query);
     const { outcome, record } = await ledger.deleteDocument({ key, version });
     await wake(request, options, key);

@@ -3,6 +3,7 @@ import { parsePrincipal } from "#core/access/principal.ts";
 import { AppError } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
+import { refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
 import { disabledSchema } from "../schemas.ts";
 
@@ -21,6 +22,7 @@ export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" |
   app.put<{ Params: { id: string } }>("/v1/principals/:id/disabled", before, async (request) => {
     const { caller } = request;
     mustBeAdmin(request);
+    refuseConditions(request.headers);
     parseQuery(noQuery, request.query);
     const principal = parsePrincipal(request.params.id, ["user", "agent"]);
     if (principal === undefined) {
