@@ -3,9 +3,11 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { IndexedChunk } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { titleBoost } from "../text/bm25.ts";
-import { chunkDocument, embeddingInput } from "../text/chunk.ts";
-import { parseDocument } from "../text/parse.ts";
+import { type Chunk, chunkInSlices, embeddingInput } from "../text/chunk.ts";
+import { parseInSlices } from "../text/parse.ts";
+import type { Sliced } from "../text/slices.ts";
 import { chunkIdOf } from "./chunk-id.ts";
+import { inTurns, nextTurn } from "./turns.ts";
 
 /** Chunks per call of the embedder; between two calls, requests get their turn. */
 const batchSize = 32;
@@ -24,29 +26,45 @@ export interface AcceptedDocument {
  * @throws AppError `embedder-unavailable`
  */
 export async function indexedChunks(document: AcceptedDocument, embedder: Embedder): Promise<readonly IndexedChunk[]> {
-  const { key, content, body } = document;
+  const { key, content } = document;
   const { title } = content;
-  const chunks = chunkDocument(parseDocument(body, content.contentType), {
-    title,
+  const chunks = await inTurns(cut(document, embedder));
+  const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
+  const vectors = await embedAll(inputs, embedder);
+  const terms = await inTurns(analyseAll(inputs, title));
+  return chunks.map((chunk, number) => ({
+    ...chunk,
+    chunkId: chunkIdOf(key, content.generation, number),
+    chunk: number,
+    vector: vectors[number] ?? new Float32Array(),
+    terms: terms[number]?.counts ?? new Map(),
+    termCount: terms[number]?.termCount ?? 0,
+  }));
+}
+
+function* cut({ content, body }: AcceptedDocument, embedder: Embedder): Sliced<readonly Chunk[]> {
+  const parsed = yield* parseInSlices(body, content.contentType);
+  return yield* chunkInSlices(parsed, {
+    title: content.title,
     maxTokens: embedder.model.maxTokens,
     countTokens: (text) => embedder.countTokens(text),
   });
+}
+
+/** Terms of one chunk. */
+type ChunkTerms = Pick<IndexedChunk, "termCount"> & { readonly counts: IndexedChunk["terms"] };
+
+function* analyseAll(inputs: readonly string[], title: string): Sliced<readonly ChunkTerms[]> {
   const titleTerms = new Set(analyse(title));
-  const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
-  const vectors = await embedAll(inputs, embedder);
-  return chunks.map((chunk, number) => {
-    const terms = analyse(inputs[number] ?? "");
+  const all: ChunkTerms[] = [];
+  for (const input of inputs) {
+    yield;
+    const terms = analyse(input);
     const counts = counted(terms);
     for (const term of titleTerms) counts.set(term, (counts.get(term) ?? 0) + titleBoost);
-    return {
-      ...chunk,
-      chunkId: chunkIdOf(key, content.generation, number),
-      chunk: number,
-      vector: vectors[number] ?? new Float32Array(),
-      terms: counts,
-      termCount: terms.length,
-    };
-  });
+    all.push({ counts, termCount: terms.length });
+  }
+  return all;
 }
 
 async function embedAll(inputs: readonly string[], embedder: Embedder): Promise<Float32Array[]> {
@@ -73,10 +91,4 @@ function counted(terms: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);
   return counts;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

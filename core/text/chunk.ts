@@ -1,7 +1,9 @@
 import { limits } from "../limits.ts";
 import { splitToFit } from "./cut.ts";
+import { Filling } from "./filling.ts";
 import { ParseError } from "./parse-error.ts";
 import type { ParsedBlock, ParsedDocument } from "./parsed.ts";
+import { finish, type Sliced } from "./slices.ts";
 
 /** Changes whenever {@link chunkDocument} may cut some document otherwise; part of every fingerprint. */
 export const chunkerVersion = "chunker-1";
@@ -11,6 +13,9 @@ export const targetTokens = 200;
 
 /** A last chunk of a section with fewer tokens joins the one before it, when both fit the encoder together. */
 export const smallTokens = 40;
+
+/** A block longer than this is cut without being measured first, UTF-16 code units. */
+const measuredChars = 20_000;
 
 /** One passage of a document, before it is embedded. */
 export interface Chunk {
@@ -65,31 +70,30 @@ function contextOf(title: string, headingPath: readonly string[]): string {
 /**
  * Cuts a document into chunks: sections by their headings, sections into paragraphs, paragraphs over the target into sentences,
  * a sentence over the limit at words. Every readable character that is not white space is in a chunk or, for headings, in a path.
- * @throws ParseError `too-many-chunks` over {@link limits.chunksPerDocument}; `indexing-failed` when title and headings leave the
- * encoder no room
+ * @throws ParseError `too-many-chunks` over {@link limits.chunksPerDocument}, as soon as the first one over it is cut;
+ * `indexing-failed` when title and headings leave the encoder no room
  */
 export function chunkDocument(parsed: ParsedDocument, options: ChunkOptions): Chunk[] {
+  return finish(chunkInSlices(parsed, options));
+}
+
+/** {@link chunkDocument} as work that can be interrupted. */
+export function* chunkInSlices(parsed: ParsedDocument, options: ChunkOptions): Sliced<Chunk[]> {
   const chunks: Chunk[] = [];
   for (const section of sectionsOf(parsed.blocks)) {
-    new SectionPacker(parsed.body, section, options).pack(chunks);
-    if (chunks.length > limits.chunksPerDocument) {
-      throw new ParseError(
-        "too-many-chunks",
-        `chunksPerDocument: at most ${limits.chunksPerDocument} chunks of one document`,
-      );
-    }
+    yield;
+    yield* new SectionPacker(parsed.body, section, options).pack(chunks);
   }
   return chunks;
 }
 
-function sectionsOf(blocks: readonly ParsedBlock[]): ParsedBlock[][] {
-  const sections: ParsedBlock[][] = [];
-  for (const block of blocks) {
-    const section = sections.at(-1);
-    if (section?.[0]?.headingPath === block.headingPath) section.push(block);
-    else sections.push([block]);
+function* sectionsOf(blocks: readonly ParsedBlock[]): Generator<readonly ParsedBlock[], void, undefined> {
+  for (let from = 0; from < blocks.length; ) {
+    let to = from + 1;
+    while (to < blocks.length && blocks[to]?.headingPath === blocks[from]?.headingPath) to++;
+    yield blocks.slice(from, to);
+    from = to;
   }
-  return sections;
 }
 
 /** A run of blocks, or a part of one. */
@@ -124,72 +128,74 @@ class SectionPacker {
     this.#targetTokens = Math.min(targetTokens, this.#hardTokens);
   }
 
-  pack(chunks: Chunk[]): void {
+  *pack(chunks: Chunk[]): Sliced<void> {
     const packed: Piece[] = [];
-    let current: Piece | undefined;
+    const push = (piece: Piece): void => {
+      packed.push(piece);
+      if (chunks.length + packed.length > limits.chunksPerDocument) throw tooManyChunks();
+    };
+    const filling = new Filling<Piece>(this.#targetTokens, (pieces) => this.#count(this.#joined(pieces).text));
     for (const block of this.#section) {
       for (const piece of this.#pieces(block)) {
-        const joined = current === undefined ? piece : this.#join(current, piece);
-        if (current === undefined || joined.tokens <= this.#targetTokens) {
-          current = joined;
-        } else {
-          packed.push(current);
-          current = piece;
-        }
-        if (chunks.length + packed.length > limits.chunksPerDocument) break;
+        yield;
+        for (const { units, tokens } of filling.add(piece, piece.tokens)) push({ ...this.#joined(units), tokens });
       }
     }
-    if (current !== undefined) this.#pushLast(packed, current);
+    const rest = filling.end().map(({ units, tokens }) => ({ ...this.#joined(units), tokens }));
+    for (const piece of rest.slice(0, -1)) push(piece);
+    const last = rest.at(-1);
+    if (last !== undefined) push(this.#withSmall(packed, last));
     for (const { text, startChar, endChar, tokens } of packed) {
       chunks.push({ text, headingPath: this.#headingPath, startChar, endChar, tokens });
     }
   }
 
-  #pushLast(packed: Piece[], last: Piece): void {
+  /** The last piece of a section, joined to the one before it, which is taken out, when it is small and both fit. */
+  #withSmall(packed: Piece[], last: Piece): Piece {
     const before = packed.at(-1);
-    if (before !== undefined && last.tokens < smallTokens) {
-      const joined = this.#join(before, last);
-      if (joined.tokens <= this.#hardTokens) {
-        packed[packed.length - 1] = joined;
-        return;
-      }
-    }
-    packed.push(last);
+    if (before === undefined || last.tokens >= smallTokens) return last;
+    const joined = this.#joined([before, last]);
+    const tokens = this.#count(joined.text);
+    if (tokens > this.#hardTokens) return last;
+    packed.pop();
+    return { ...joined, tokens };
   }
 
   /** The whole block when it fits a chunk, else its sentences. */
-  #pieces(block: ParsedBlock): readonly Piece[] {
-    const tokens = this.#count(block.text);
-    if (tokens <= this.#targetTokens) return [{ ...block, tokens }];
-    const pieces: Piece[] = [];
+  *#pieces(block: ParsedBlock): Generator<Piece, void, undefined> {
+    // A very long block is not even measured: that alone would take long.
+    if (block.text.length <= measuredChars) {
+      const tokens = this.#count(block.text);
+      if (tokens <= this.#targetTokens) {
+        yield { ...block, tokens };
+        return;
+      }
+    }
+    let adjoins = block.adjoins;
     for (const { from, to } of splitToFit(block.text, this.#targetTokens, this.#count)) {
       const text = block.text.slice(from, to);
-      pieces.push({
-        text,
-        // Inside a block from which something was taken out, an offset of a part is not known: its range is the block's.
-        startChar: block.exact ? block.startChar + from : block.startChar,
-        endChar: block.exact ? block.startChar + to : block.endChar,
-        tokens: this.#count(text),
-        exact: block.exact,
-        adjoins: pieces.length === 0 ? block.adjoins : true,
-      });
+      // Inside a block from which something was taken out, an offset of a part is not known: its range is the block's.
+      const startChar = block.exact ? block.startChar + from : block.startChar;
+      const endChar = block.exact ? block.startChar + to : block.endChar;
+      yield { text, startChar, endChar, tokens: this.#count(text), exact: block.exact, adjoins };
+      adjoins = true;
     }
-    return pieces;
   }
 
-  #join(first: Piece, second: Piece): Piece {
-    const exact = first.exact && second.exact && second.adjoins;
-    const inBlock = first.startChar === second.startChar && !second.exact;
-    const text = exact
-      ? this.#body.slice(first.startChar, second.endChar)
-      : `${first.text}${inBlock ? " " : "\n\n"}${second.text}`;
-    return {
-      text,
-      startChar: first.startChar,
-      endChar: Math.max(first.endChar, second.endChar),
-      tokens: this.#count(text),
-      exact,
-      adjoins: first.adjoins,
-    };
+  /** Neighbours as one; its tokens are not counted yet. */
+  #joined(pieces: readonly Piece[]): Omit<Piece, "tokens"> {
+    const [first, ...others] = pieces;
+    if (first === undefined) throw new Error("nothing to join");
+    let { text, startChar, endChar, exact, adjoins } = first;
+    for (const next of others) {
+      exact &&= next.exact && next.adjoins;
+      const inBlock = startChar === next.startChar && !next.exact;
+      endChar = Math.max(endChar, next.endChar);
+      text = exact ? this.#body.slice(startChar, endChar) : `${text}${inBlock ? " " : "\n\n"}${next.text}`;
+    }
+    return { text, startChar, endChar, exact, adjoins };
   }
 }
+
+const tooManyChunks = (): ParseError =>
+  new ParseError("too-many-chunks", `chunksPerDocument: at most ${limits.chunksPerDocument} chunks of one document`);

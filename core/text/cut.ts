@@ -1,3 +1,5 @@
+import { Filling } from "./filling.ts";
+
 /** A range of a text, UTF-16 offsets, the end exclusive. Never empty, no white space at either end. */
 export interface Range {
   readonly from: number;
@@ -12,32 +14,32 @@ const stretchChars = 20_000;
 
 /**
  * Cuts a text into sentences, and what is longer than `maxTokens` at words, and a word that is longer inside it. All that is
- * lost is white space between the ranges.
+ * lost is white space between the ranges. The next range is looked for only when it is asked for.
  * @param countTokens grows with the text; at most about one token per UTF-8 byte
  */
-export function splitToFit(text: string, maxTokens: number, countTokens: (text: string) => number): Range[] {
-  const ranges: Range[] = [];
+export function* splitToFit(
+  text: string,
+  maxTokens: number,
+  countTokens: (text: string) => number,
+): Generator<Range, void, undefined> {
   for (const sentence of sentencesOf(text)) {
-    if (countTokens(text.slice(sentence.from, sentence.to)) <= maxTokens) ranges.push(sentence);
-    else cutWords(text, sentence, maxTokens, countTokens, ranges);
+    if (countTokens(text.slice(sentence.from, sentence.to)) <= maxTokens) yield sentence;
+    else yield* cutWords(text, sentence, maxTokens, countTokens);
   }
-  return ranges;
 }
 
-function sentencesOf(text: string): Range[] {
-  const ranges: Range[] = [];
+function* sentencesOf(text: string): Generator<Range, void, undefined> {
   for (const stretch of stretchesOf(text)) {
     const part = text.slice(stretch.from, stretch.to);
     for (const { segment, index } of sentences.segment(part)) {
-      push(ranges, text, stretch.from + index, stretch.from + index + segment.length);
+      const sentence = trimmed(text, stretch.from + index, stretch.from + index + segment.length);
+      if (sentence !== undefined) yield sentence;
     }
   }
-  return ranges;
 }
 
 /** Bounds what the segmenter sees: it holds the whole text that it reads, and a page without a full stop is one sentence. */
-function stretchesOf(text: string): Range[] {
-  const ranges: Range[] = [];
+function* stretchesOf(text: string): Generator<Range, void, undefined> {
   for (let from = 0; from < text.length; ) {
     let to = Math.min(from + stretchChars, text.length);
     if (to < text.length) {
@@ -45,49 +47,44 @@ function stretchesOf(text: string): Range[] {
       if (space > 0) to = from + space;
       else to = wholeCharacter(text, to);
     }
-    ranges.push({ from, to });
+    yield { from, to };
     from = to;
   }
-  return ranges;
 }
 
 /** Greedy: each range takes as many words as fit. */
-function cutWords(text: string, range: Range, maxTokens: number, count: (text: string) => number, into: Range[]): void {
-  let from = -1;
-  let to = -1;
-  let tokens = 0;
-  for (const match of text.slice(range.from, range.to).matchAll(/\S+/g)) {
-    const start = range.from + match.index;
-    const end = start + match[0].length;
-    const wordTokens = count(match[0]);
-    // A sum is only an estimate for encoders that merge over spaces, so what is kept is measured.
-    const fits = from >= 0 && tokens + wordTokens <= maxTokens && count(text.slice(from, end)) <= maxTokens;
-    if (fits) {
-      to = end;
-      tokens += wordTokens;
-      continue;
-    }
-    if (from >= 0) push(into, text, from, to);
-    from = -1;
-    if (wordTokens > maxTokens) {
-      cutInside(text, { from: start, to: end }, maxTokens, count, into);
-    } else {
-      from = start;
-      to = end;
-      tokens = wordTokens;
-    }
-  }
-  if (from >= 0) push(into, text, from, to);
-}
-
-/** Cuts a word that is too long for the encoder: by halving what does not fit, never inside a surrogate pair. */
-function cutInside(
+function* cutWords(
   text: string,
   range: Range,
   maxTokens: number,
   count: (text: string) => number,
-  into: Range[],
-): void {
+): Generator<Range, void, undefined> {
+  const whole = (words: readonly Range[]): Range => ({ from: words[0]?.from ?? 0, to: words.at(-1)?.to ?? 0 });
+  // A sum is only an estimate for encoders that merge over spaces, so what is kept is measured.
+  const filling = new Filling<Range>(maxTokens, (words) => {
+    const { from, to } = whole(words);
+    return count(text.slice(from, to));
+  });
+  for (const match of text.slice(range.from, range.to).matchAll(/\S+/g)) {
+    const word = { from: range.from + match.index, to: range.from + match.index + match[0].length };
+    const tokens = count(match[0]);
+    if (tokens <= maxTokens) {
+      for (const { units } of filling.add(word, tokens)) yield whole(units);
+    } else {
+      for (const { units } of filling.end()) yield whole(units);
+      yield* cutInside(text, word, maxTokens, count);
+    }
+  }
+  for (const { units } of filling.end()) yield whole(units);
+}
+
+/** Cuts a word that is too long for the encoder: by halving what does not fit, never inside a surrogate pair. */
+function* cutInside(
+  text: string,
+  range: Range,
+  maxTokens: number,
+  count: (text: string) => number,
+): Generator<Range, void, undefined> {
   let from = range.from;
   let step = range.to - from;
   while (from < range.to) {
@@ -97,23 +94,25 @@ function cutInside(
       if (half >= to) break;
       to = half;
     }
-    push(into, text, from, to);
+    const part = trimmed(text, from, to);
+    if (part !== undefined) yield part;
     step = Math.max(to - from, 1);
     from = to;
   }
 }
 
 /** The same offset, or the next one when it lies inside a surrogate pair. */
-function wholeCharacter(text: string, at: number): number {
+export function wholeCharacter(text: string, at: number): number {
   const code = text.charCodeAt(at);
   const before = text.charCodeAt(at - 1);
   return code >= 0xdc00 && code <= 0xdfff && before >= 0xd800 && before <= 0xdbff ? at + 1 : at;
 }
 
-function push(into: Range[], text: string, from: number, to: number): void {
+/** The range without white space at its ends; `undefined` when it has nothing else. */
+function trimmed(text: string, from: number, to: number): Range | undefined {
   const part = text.slice(from, to);
-  const trimmed = part.trim();
-  if (trimmed === "") return;
-  const start = from + part.indexOf(trimmed);
-  into.push({ from: start, to: start + trimmed.length });
+  const kept = part.trim();
+  if (kept === "") return undefined;
+  const start = from + part.length - part.trimStart().length;
+  return { from: start, to: start + kept.length };
 }

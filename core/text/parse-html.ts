@@ -1,9 +1,10 @@
-import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html, parse } from "parse5";
+import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html, Parser } from "parse5";
 import { limits } from "../limits.ts";
 import { BlockBuilder } from "./block-builder.ts";
 import { elementHides } from "./hidden.ts";
 import { ParseError } from "./parse-error.ts";
 import type { ParsedBlock } from "./parsed.ts";
+import type { Sliced } from "./slices.ts";
 
 type Node = DefaultTreeAdapterTypes.Node;
 type Element = DefaultTreeAdapterTypes.Element;
@@ -30,12 +31,13 @@ const headingLevel: ReadonlyMap<string, number> = new Map([
  * @throws ParseError `not-html` when the body has no HTML element, `unreadable-body` over {@link limits.htmlDepth} or
  * {@link limits.htmlElements}
  */
-export function parseHtml(body: string): readonly ParsedBlock[] {
-  const root = parse(body, { sourceCodeLocationInfo: true, treeAdapter: boundedAdapter() });
+export function* parseHtml(body: string): Sliced<readonly ParsedBlock[]> {
+  const root = yield* parseTree(body);
   const walk = new Walk();
   // An explicit stack: depth must cost no call frames. A string is the end of that element.
   const stack: (Node | { readonly close: Element })[] = [root];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    yield;
     if ("close" in next) {
       walk.close(next.close);
     } else if (isText(next)) {
@@ -50,6 +52,19 @@ export function parseHtml(body: string): readonly ParsedBlock[] {
   }
   if (!walk.sawElement) throw new ParseError("not-html", "the body has no HTML element");
   return walk.finish();
+}
+
+/** So much of a body is given to parse5 at once, UTF-16 code units: with the bounds on the tree, some ten milliseconds. */
+const writtenChars = 4_096;
+
+/** parse5 reads a body piece by piece, as it does for streams. */
+function* parseTree(body: string): Sliced<DefaultTreeAdapterTypes.Document> {
+  const parser = new Parser({ sourceCodeLocationInfo: true, treeAdapter: boundedAdapter() });
+  for (let at = 0; at < body.length; at += writtenChars) {
+    parser.tokenizer.write(body.slice(at, at + writtenChars), at + writtenChars >= body.length);
+    yield;
+  }
+  return parser.document;
 }
 
 function pushChild(stack: (Node | { readonly close: Element })[], child: Node | undefined): void {

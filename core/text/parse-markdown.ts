@@ -1,6 +1,7 @@
 import { BlockBuilder, headingChars } from "./block-builder.ts";
 import type { ParsedBlock } from "./parsed.ts";
 import { RawHtml } from "./raw-html.ts";
+import type { Sliced } from "./slices.ts";
 
 /**
  * The readable blocks of a Markdown body: paragraphs, list items, tables and code, as they stand in the source. Front matter,
@@ -9,7 +10,7 @@ import { RawHtml } from "./raw-html.ts";
  * Only the block structure of CommonMark matters here, so the lines are read once, front to back, with no look-ahead: a full
  * parser takes quadratic time for nested lists, underlined headings and lazy continuation lines.
  */
-export function parseMarkdown(body: string): readonly ParsedBlock[] {
+export function parseMarkdown(body: string): Sliced<readonly ParsedBlock[]> {
   return new MarkdownReader(body).read();
 }
 
@@ -65,23 +66,24 @@ class MarkdownReader {
     this.#html = new RawHtml(body.length);
   }
 
-  read(): readonly ParsedBlock[] {
+  *read(): Sliced<readonly ParsedBlock[]> {
     const line = /[^\r\n]*(?:\r\n|\r|\n|$)/y;
     let at = frontMatterLength(this.#body);
     while (at < this.#body.length) {
       line.lastIndex = at;
       const length = line.exec(this.#body)?.[0].length ?? 0;
       const text = this.#body.slice(at, at + length).replace(/[\r\n]+$/, "");
-      this.#line(text, at);
+      yield;
+      yield* this.#line(text, at);
       at += length;
     }
-    this.#flush();
+    yield* this.#flush();
     return this.#builder.finish();
   }
 
-  #line(line: string, at: number): void {
+  *#line(line: string, at: number): Sliced<void> {
     if (this.#comment) {
-      this.#endComment(line, at);
+      yield* this.#endComment(line, at);
       return;
     }
     containers.lastIndex = 0;
@@ -89,9 +91,9 @@ class MarkdownReader {
     const content = line.slice(prefix.length);
     const indent = indentOf(line);
     const blank = content.trim() === "";
-    if (this.#fence !== undefined && this.#inFence(line, at, content, indent, prefix)) return;
+    if (this.#fence !== undefined && (yield* this.#inFence(line, at, content, indent, prefix))) return;
     if (blank || (rule.test(line) && !this.#underlines(line, prefix))) {
-      this.#blank(line, at, prefix);
+      yield* this.#blank(line, at, prefix);
       return;
     }
     const marked = prefix.trim() !== "";
@@ -102,10 +104,10 @@ class MarkdownReader {
     const start = at + line.length - line.trimStart().length;
     if (this.#htmlStart !== undefined) {
       this.#end = at + line.length;
-    } else if (!code && this.#special(text, line, prefix, at, start, indent)) {
+    } else if (!code && (yield* this.#special(text, line, prefix, at, start, indent))) {
       // Read as a heading, a fence, HTML or a definition.
     } else {
-      if (/[-+*\d.)][ \t]*$/.test(prefix)) this.#flush();
+      if (/[-+*\d.)][ \t]*$/.test(prefix)) yield* this.#flush();
       this.#paragraph ??= { start, plain: !marked && indent < 4 };
       this.#end = at + line.length;
     }
@@ -114,15 +116,15 @@ class MarkdownReader {
   }
 
   /** @returns true when the line was something other than paragraph text. */
-  #special(text: string, line: string, prefix: string, at: number, start: number, indent: number): boolean {
+  *#special(text: string, line: string, prefix: string, at: number, start: number, indent: number): Sliced<boolean> {
     if (this.#underlines(line, prefix)) {
-      this.#underlined(/=/.test(text) ? 1 : 2);
+      yield* this.#underlined(/=/.test(text) ? 1 : 2);
       return true;
     }
     fenceOpen.lastIndex = 0;
     const fence = fenceOpen.exec(text);
     if (fence !== null) {
-      this.#flush();
+      yield* this.#flush();
       const mark = fence[1] ?? fence[2] ?? "";
       const quoted = prefix.includes(">");
       const container = prefix.trim() === "" ? Math.min(indent, this.#listIndent) : columns(prefix) + 1;
@@ -133,15 +135,15 @@ class MarkdownReader {
     atx.lastIndex = 0;
     const heading = atx.exec(text);
     if (heading !== null) {
-      this.#flush();
-      this.#heading(heading[0].length, text.slice(heading[0].length), start, at + line.length);
+      yield* this.#flush();
+      yield* this.#heading(heading[0].length, text.slice(heading[0].length), start, at + line.length);
       return true;
     }
     if (text.startsWith("<!--")) {
-      this.#flush();
+      yield* this.#flush();
       this.#comment = true;
       // The comment may end on its own first line, but not within `<!-->`.
-      this.#endComment(text.slice(4), at + line.length - text.length + 4);
+      yield* this.#endComment(text.slice(4), at + line.length - text.length + 4);
       return true;
     }
     if (this.#paragraph === undefined && htmlBlock.test(text)) {
@@ -156,9 +158,9 @@ class MarkdownReader {
     return false;
   }
 
-  #blank(line: string, at: number, prefix: string): void {
+  *#blank(line: string, at: number, prefix: string): Sliced<void> {
     const hidingHtml = this.#htmlStart !== undefined;
-    this.#flush();
+    yield* this.#flush();
     if (hidingHtml || this.#html.hidden) this.#builder.gap();
     if (prefix.trim() !== "" && !rule.test(line)) this.#listIndent = columns(prefix) + 1;
     this.#afterBlank = true;
@@ -172,23 +174,23 @@ class MarkdownReader {
     return /^(?:=+|-+)$/.test(marks);
   }
 
-  #inFence(line: string, at: number, content: string, indent: number, prefix: string): boolean {
+  *#inFence(line: string, at: number, content: string, indent: number, prefix: string): Sliced<boolean> {
     const fence = this.#fence;
     if (fence === undefined) return false;
     const left = fence.quoted ? !prefix.includes(">") : content.trim() !== "" && indent < fence.indent;
     if (left) {
-      this.#flush();
+      yield* this.#flush();
       return false;
     }
     this.#end = at + line.length;
     const text = fence.quoted ? content.trim() : line.trim();
     const closes = text.length >= fence.length && text === (fence.mark[0] ?? "").repeat(text.length);
-    if (closes && (fence.quoted || indent < fence.indent + 4)) this.#flush();
+    if (closes && (fence.quoted || indent < fence.indent + 4)) yield* this.#flush();
     return true;
   }
 
   /** Looks for the end of a comment; what stands behind it on the line is HTML again. */
-  #endComment(line: string, at: number): void {
+  *#endComment(line: string, at: number): Sliced<void> {
     this.#builder.gap();
     const close = line.indexOf("-->");
     if (close < 0) return;
@@ -196,30 +198,30 @@ class MarkdownReader {
     this.#afterBlank = false;
     this.#htmlStart = at + close + 3;
     this.#end = at + line.length;
-    this.#flush();
+    yield* this.#flush();
   }
 
-  #underlined(level: number): void {
+  *#underlined(level: number): Sliced<void> {
     const paragraph = this.#paragraph;
     if (paragraph === undefined) return;
     this.#paragraph = undefined;
-    this.#heading(level, this.#body.slice(paragraph.start, this.#end), paragraph.start, this.#end);
+    yield* this.#heading(level, this.#body.slice(paragraph.start, this.#end), paragraph.start, this.#end);
   }
 
-  #heading(level: number, source: string, startChar: number, endChar: number): void {
+  *#heading(level: number, source: string, startChar: number, endChar: number): Sliced<void> {
     if (this.#html.hidden) {
       this.#builder.gap();
       return;
     }
     const text = this.#body.slice(startChar, endChar).trimEnd();
-    const shown = this.#html.visible(text, true);
+    const shown = yield* this.#html.visible(text, true);
     this.#html.release();
     const span = { text: shown.trim(), startChar, endChar: startChar + text.length, exact: shown === text };
-    this.#builder.heading(level, headingText(new RawHtml(source.length).visible(source, true)), span);
+    this.#builder.heading(level, headingText(yield* new RawHtml(source.length).visible(source, true)), span);
   }
 
   /** Ends the paragraph, the code or the HTML that is being read. */
-  #flush(): void {
+  *#flush(): Sliced<void> {
     const start = this.#fence?.start ?? this.#htmlStart ?? this.#paragraph?.start;
     const html = this.#htmlStart !== undefined;
     const fence = this.#fence !== undefined;
@@ -234,7 +236,7 @@ class MarkdownReader {
       else this.#builder.add({ text: raw, startChar: start, endChar: this.#end, exact: true });
       return;
     }
-    const shown = this.#html.visible(raw, !html);
+    const shown = yield* this.#html.visible(raw, !html);
     // A tag inside a paragraph hides to the end of it; one that begins a block of HTML, until it is closed.
     if (!html && !wasHidden) this.#html.release();
     const text = shown.trim();

@@ -1,5 +1,6 @@
 import { elementHides, voidElements } from "./hidden.ts";
 import { ParseError } from "./parse-error.ts";
+import { type Sliced, sliceChars } from "./slices.ts";
 
 /** Raw HTML inside Markdown: what of it a reader sees. Carries an open hidden element from one piece of text to the next. */
 export class RawHtml {
@@ -28,13 +29,18 @@ export class RawHtml {
    * @returns the text itself when there was nothing to take out
    * @throws ParseError `unreadable-body` when unclosed tags make the work more than linear
    */
-  visible(text: string, codeSpans: boolean): string {
+  *visible(text: string, codeSpans: boolean): Sliced<string> {
     if (!text.includes("<")) return this.hidden ? "" : text;
     const kept: string[] = [];
     let from = 0;
     const code = codeSpans ? new CodeSpans(text) : undefined;
     let commentEnds = true;
+    let rest = sliceChars;
     for (let at = 0; at < text.length; at++) {
+      if (--rest === 0) {
+        yield;
+        rest = sliceChars;
+      }
       const character = text[at];
       if (character === "`" && code !== undefined && !this.hidden) {
         at = code.end(at) - 1;
