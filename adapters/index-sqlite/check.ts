@@ -42,5 +42,9 @@ function chunkProblem(chunk: IndexedChunk, last: number, ids: ReadonlySet<string
     if (!Number.isSafeInteger(frequency) || frequency < 1 || frequency > 0x7fffffff)
       return "a term frequency is not a count";
   }
-  return undefined;
+  const { tokenOutputs } = chunk;
+  if (tokenOutputs === undefined) return undefined;
+  const { dimensions, vectors } = tokenOutputs;
+  const isWhole = Number.isSafeInteger(dimensions) && dimensions >= 1 && vectors.length % dimensions === 0;
+  return isWhole ? undefined : "the token outputs are no whole number of rows";
 }

@@ -1,7 +1,7 @@
 import { endianness } from "node:os";
 import type { SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
-import type { ChunkText, IndexedChunk } from "#core/ports/index.ts";
+import type { ChunkText, IndexedChunk, TokenOutputs } from "#core/ports/index.ts";
 
 const swapped = endianness() === "BE";
 
@@ -76,6 +76,13 @@ export function readText(row: Row): ChunkText {
   const headingPath = path.parse(JSON.parse(heading_path));
   return { chunkId: chunk_id, text: body, headingPath, startChar: start_char, endChar: end_char, tokens };
 }
+
+/** @throws ZodError when the row is not one of ours */
+export function readTokenOutputs(row: Row): TokenOutputs {
+  const { dimensions, vectors } = tokenRow.parse(row);
+  return { dimensions, vectors: Int8Array.from(new Int8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength)) };
+}
+const tokenRow = z.object({ dimensions: z.int().positive(), vectors: z.instanceof(Uint8Array) });
 
 /** What memory keeps of a chunk. @throws ZodError when the row is not one of ours */
 export function readMemory(row: Row): MemoryChunk & { readonly generationId: number } {

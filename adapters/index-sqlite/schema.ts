@@ -1,5 +1,5 @@
 /** Version of {@link schema}. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** Tables of the index. A chunk id names a chunk under every fingerprint, so it is unique only together with one. */
 export const schema = `
@@ -28,4 +28,11 @@ CREATE TABLE index_chunks (
   PRIMARY KEY (generation_id, chunk)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX index_chunks_by_id ON index_chunks (chunk_id);
+CREATE TABLE index_token_outputs (
+  generation_id INTEGER NOT NULL REFERENCES index_generations (id) ON DELETE CASCADE,
+  chunk INTEGER NOT NULL,
+  dimensions INTEGER NOT NULL,
+  vectors BLOB NOT NULL,
+  PRIMARY KEY (generation_id, chunk)
+) STRICT;
 `;

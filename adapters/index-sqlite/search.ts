@@ -1,5 +1,6 @@
-import type { IndexAnswer, IndexHit, IndexQuery } from "#core/ports/index.ts";
+import { type IndexAnswer, type IndexHit, type IndexQuery, neighbourCount } from "#core/ports/index.ts";
 import type { LiveRef } from "#core/ports/live-documents.ts";
+import { round6 } from "#core/retrieval/round.ts";
 import { inverseDocumentFrequency, saturation } from "#core/text/bm25.ts";
 import { best } from "./best.ts";
 import type { Space } from "./space.ts";
@@ -30,13 +31,43 @@ export function searchSpace(space: Space, refs: readonly LiveRef[], query: Index
       chunk: selection.numbers[position] ?? 0,
       similarity: similarities[position] ?? 0,
       bm25: lexical.scores[position] ?? 0,
+      frequencies: lexical.frequencies(position),
     });
   }
   return {
     hits,
     exhausted: candidates === chosen.size,
-    statistics: { chunks: slots.length, documentFrequency: lexical.documentFrequency },
+    statistics: {
+      chunks: slots.length,
+      documentFrequency: lexical.documentFrequency,
+      similarity: spread(similarities),
+      neighbours: query.density === true ? neighbours(space, selection, similarities) : null,
+    },
   };
+}
+
+/** Mean and standard deviation, summed in the order of the positions. */
+function spread(similarities: Float64Array): { readonly mean: number; readonly deviation: number } {
+  if (similarities.length === 0) return { mean: 0, deviation: 0 };
+  let sum = 0;
+  let squares = 0;
+  for (const value of similarities) {
+    sum += value;
+    squares += value * value;
+  }
+  const mean = sum / similarities.length;
+  const deviation = Math.sqrt(Math.max(0, squares / similarities.length - mean * mean));
+  return { mean: round6(mean), deviation: round6(deviation) };
+}
+
+function neighbours(space: Space, { slots, owners }: Selection, similarities: Float64Array): number | null {
+  const [nearest] = best(similarities, 1);
+  if (nearest === undefined) return null;
+  const start = (slots[nearest] ?? 0) * space.dimensions;
+  const cosines = dotProducts(space, slots, space.vectors.subarray(start, start + space.dimensions));
+  const others = cosines.filter((_, position) => owners[position] !== owners[nearest]);
+  const counted = others.toSorted((a, c) => c - a).slice(0, neighbourCount);
+  return counted.length === 0 ? null : round6(counted.reduce((sum, value) => sum + value, 0) / counted.length);
 }
 
 interface Selection {
@@ -91,7 +122,11 @@ function bm25(
   space: Space,
   slots: Int32Array,
   terms: readonly string[],
-): { readonly scores: Float64Array; readonly documentFrequency: readonly number[] } {
+): {
+  readonly scores: Float64Array;
+  readonly documentFrequency: readonly number[];
+  readonly frequencies: (position: number) => number[];
+} {
   const positions = new Int32Array(space.slots).fill(-1);
   for (let position = 0; position < slots.length; position++) positions[slots[position] ?? 0] = position;
   const scores = new Float64Array(slots.length);
@@ -110,5 +145,11 @@ function bm25(
     }
     return containing;
   });
-  return { scores, documentFrequency };
+  const frequencies = (position: number): number[] =>
+    terms.map((term) => {
+      const pairs = space.postings.of(term);
+      for (let i = 0; i < pairs.length; i += 2) if (pairs[i] === slots[position]) return pairs[i + 1] ?? 0;
+      return 0;
+    });
+  return { scores, documentFrequency, frequencies };
 }

@@ -9,11 +9,20 @@ import type {
   IndexedGeneration,
   IndexQuery,
   SearchFilter,
+  TokenOutputs,
   VectorIndex,
 } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { checkGeneration, vectorProblem } from "./check.ts";
-import { type MemoryChunk, readGeneration, readMemory, readText, termsJson, vectorBytes } from "./rows.ts";
+import {
+  type MemoryChunk,
+  readGeneration,
+  readMemory,
+  readText,
+  readTokenOutputs,
+  termsJson,
+  vectorBytes,
+} from "./rows.ts";
 import { schema, schemaVersion } from "./schema.ts";
 import { searchSpace } from "./search.ts";
 import { Space } from "./space.ts";
@@ -95,6 +104,7 @@ class SqliteIndex implements VectorIndex {
           .get(key.tenant, key.source, key.id, generation, fingerprint);
         if (row === undefined) return;
         const { id } = readGeneration(row);
+        this.#database.prepare("DELETE FROM index_token_outputs WHERE generation_id = ?").run(id);
         this.#database.prepare("DELETE FROM index_chunks WHERE generation_id = ?").run(id);
         this.#database.prepare("DELETE FROM index_generations WHERE id = ?").run(id);
       });
@@ -144,6 +154,24 @@ class SqliteIndex implements VectorIndex {
     });
   }
 
+  async tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>> {
+    return this.#run(() => {
+      const statement = this.#database.prepare(
+        `SELECT t.dimensions, t.vectors FROM index_chunks c
+         JOIN index_generations g ON g.id = c.generation_id
+         JOIN index_token_outputs t ON t.generation_id = c.generation_id AND t.chunk = c.chunk
+         WHERE c.chunk_id = ? AND g.fingerprint = ?`,
+      );
+      const found = new Map<string, TokenOutputs>();
+      for (const chunkId of chunkIds) {
+        // Outputs of another encoder could not be compared with a query of this one.
+        const row = statement.get(chunkId, this.#model.fingerprint);
+        if (row !== undefined) found.set(chunkId, readTokenOutputs(row));
+      }
+      return found;
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#spaces.clear();
@@ -180,7 +208,14 @@ class SqliteIndex implements VectorIndex {
       `INSERT INTO index_chunks (generation_id, chunk, chunk_id, body, heading_path, start_char, end_char, tokens, vector, terms,
        term_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    const insertOutputs = this.#database.prepare(
+      "INSERT INTO index_token_outputs (generation_id, chunk, dimensions, vectors) VALUES (?, ?, ?, ?)",
+    );
     for (const chunk of generation.chunks) {
+      const { tokenOutputs } = chunk;
+      if (tokenOutputs !== undefined) {
+        insertOutputs.run(lastInsertRowid, chunk.chunk, tokenOutputs.dimensions, tokenOutputs.vectors);
+      }
       insert.run(
         lastInsertRowid,
         chunk.chunk,

@@ -2,6 +2,17 @@ import type { VisibilityFilter } from "../access/visible.ts";
 import type { DocumentKey } from "../document.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 
+/**
+ * What an encoder gave for each token of a text, for late interaction: one row per token, in the order of the tokens, each a
+ * unit vector times 127, rounded.
+ */
+export interface TokenOutputs {
+  /** Numbers per token, ≥ 1. */
+  readonly dimensions: number;
+  /** tokens × dimensions, row by row. */
+  readonly vectors: Int8Array;
+}
+
 /** One chunk as the index stores it. */
 export interface IndexedChunk {
   /** UUIDv5 over tenant, source, document, generation and chunk number. */
@@ -21,6 +32,8 @@ export interface IndexedChunk {
   readonly terms: ReadonlyMap<string, number>;
   /** Number of analysed terms: the length in BM25. */
   readonly termCount: number;
+  /** Absent for an encoder that gives none. */
+  readonly tokenOutputs?: TokenOutputs;
 }
 
 /** The chunks of one generation; immutable once written. */
@@ -58,7 +71,12 @@ export interface IndexQuery {
   readonly filter: SearchFilter;
   /** Chunks per half (dense, lexical). */
   readonly limit: number;
+  /** Asks for `statistics.neighbours`, which costs a second pass over the selection. Absent = no. */
+  readonly density?: boolean;
 }
+
+/** How many neighbours {@link IndexAnswer.statistics} looks at. */
+export const neighbourCount = 10;
 
 /** A chunk found by either half; both scores are always given. */
 export interface IndexHit {
@@ -70,6 +88,8 @@ export interface IndexHit {
   readonly similarity: number;
   /** BM25 over the filter's statistics, ≥ 0. */
   readonly bm25: number;
+  /** How often each query term occurs in the chunk, in the order of the query's terms. */
+  readonly frequencies: readonly number[];
 }
 
 export interface IndexAnswer {
@@ -82,6 +102,17 @@ export interface IndexAnswer {
     readonly chunks: number;
     /** Chunks that contain each query term, in the order of the terms. */
     readonly documentFrequency: readonly number[];
+    /**
+     * Cosine of the query with the chunks of the filter: mean and standard deviation over all of them, to six decimals. It may be taken
+     * from a coarser copy of the vectors than a hit's similarity. 0 and 0 without chunks.
+     */
+    readonly similarity: { readonly mean: number; readonly deviation: number };
+    /**
+     * How dense the filter's chunks lie around the most similar one: its mean cosine with its {@link neighbourCount} nearest chunks of other
+     * documents, to six decimals. `null` when it was not asked for, when no chunk has a positive similarity, or when all are of
+     * one document.
+     */
+    readonly neighbours: number | null;
   };
 }
 
@@ -113,5 +144,7 @@ export interface VectorIndex {
   ): Promise<readonly DocumentKey[]>;
   /** Texts by chunk id; an id that is gone is absent from the map. */
   texts(chunkIds: readonly string[]): Promise<ReadonlyMap<string, ChunkText>>;
+  /** Token outputs by chunk id; a chunk that is gone, or was written without, is absent from the map. */
+  tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>>;
   close(): Promise<void>;
 }

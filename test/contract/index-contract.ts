@@ -3,6 +3,13 @@ import type { IndexAnswer, VectorIndex } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { ContractLive, caller, direction, generationOf, keyOf, queryFor, within } from "./index/world.ts";
 
+/** The answer about one term when nothing is selected. */
+const nothingFound: IndexAnswer = {
+  hits: [],
+  exhausted: true,
+  statistics: { chunks: 0, documentFrequency: [0], similarity: { mean: 0, deviation: 0 }, neighbours: null },
+};
+
 /** An index under test. */
 export interface OpenedIndex {
   readonly index: VectorIndex;
@@ -39,13 +46,13 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       await put("a", "sensor", 0);
       const filter = within({ kind: "nothing" });
       const answer = await index.search(queryFor(["sensor"], { filter }));
-      expect(answer).toEqual({ hits: [], exhausted: true, statistics: { chunks: 0, documentFrequency: [0] } });
+      expect(answer).toEqual(nothingFound);
       expect(await index.documents("model-a", filter, { limit: 10 })).toEqual([]);
     });
 
     test("an empty index answers with nothing", async () => {
       const answer = await index.search(queryFor(["sensor"]));
-      expect(answer).toEqual({ hits: [], exhausted: true, statistics: { chunks: 0, documentFrequency: [0] } });
+      expect(answer).toEqual(nothingFound);
     });
 
     test("a tenant never sees another's documents, also under the same source and id", async () => {
@@ -53,7 +60,7 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       await put("a", "sensor secret", 0, "marlow");
       const answer = await index.search(queryFor(["sensor", "secret"]));
       expect(answer.hits.map((hit) => hit.key.tenant)).toEqual(["halden"]);
-      expect(answer.statistics).toEqual({ chunks: 1, documentFrequency: [1, 0] });
+      expect(answer.statistics).toMatchObject({ chunks: 1, documentFrequency: [1, 0] });
     });
 
     test("what was written is found only once it is live, and only in its live generation", async () => {
@@ -131,9 +138,9 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
         live.publish(key, 1, ["group:finance"]);
       }
       expect(await index.search(queryFor(["sensor", "battery"]))).toEqual(alone);
-      expect(alone.statistics).toEqual({ chunks: 2, documentFrequency: [2, 1] });
+      expect(alone.statistics).toMatchObject({ chunks: 2, documentFrequency: [2, 1] });
       const finance = await index.search(queryFor(["sensor"], { filter: caller("group:finance") }));
-      expect(finance.statistics).toEqual({ chunks: 22, documentFrequency: [22] });
+      expect(finance.statistics).toMatchObject({ chunks: 22, documentFrequency: [22] });
     });
 
     test("writing a generation again changes nothing, not even with other content", async () => {
@@ -154,7 +161,7 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       await index.remove(keyOf("never"), 7, "model-b");
       const after = await index.search(queryFor(["sensor"]));
       expect(ids(after)).toEqual(["b"]);
-      expect(after.statistics).toEqual({ chunks: 1, documentFrequency: [1] });
+      expect(after.statistics).toMatchObject({ chunks: 1, documentFrequency: [1] });
       expect((await index.texts([removed])).size).toBe(0);
     });
 
@@ -211,6 +218,80 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       }
       await index.write(generationOf(keyOf("a"), [good]));
       expect(ids(await index.search(queryFor(["sensor"])))).toEqual(["a"]);
+    });
+
+    test("a hit says how often each query term occurs in it, in the order of the query's terms", async () => {
+      await put("both", "sensor sensor battery", 10);
+      await put("dense", "other", 20);
+      await put("lexical", "battery", 120);
+      const { hits } = await index.search(queryFor(["battery", "absent", "sensor"]));
+      const of = (id: string) => hits.find((hit) => hit.key.id === id)?.frequencies;
+      expect([of("both"), of("dense"), of("lexical")]).toEqual([
+        [1, 0, 2],
+        [0, 0, 0],
+        [1, 0, 0],
+      ]);
+      expect((await index.search(queryFor([]))).hits.map((hit) => hit.frequencies)).toEqual([[], []]);
+    });
+
+    test("mean and deviation are those of the query with every selected chunk, found or not", async () => {
+      const cosines = [0, 30, 80, 120, 180].map((degrees) => Math.cos((degrees * Math.PI) / 180));
+      for (const [i, degrees] of [0, 30, 80, 120, 180].entries()) await put(`d${i}`, "other", degrees);
+      await put("hidden", "other", 5, "marlow");
+      const mean = cosines.reduce((sum, value) => sum + value, 0) / 5;
+      const deviation = Math.sqrt(cosines.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 5);
+      const { similarity } = (await index.search(queryFor([], { limit: 1 }))).statistics;
+      expect(Math.abs(similarity.mean - mean)).toBeLessThan(0.01);
+      expect(Math.abs(similarity.deviation - deviation)).toBeLessThan(0.01);
+      expect(similarity.mean).toBe(Math.round(similarity.mean * 1e6) / 1e6);
+    });
+
+    test("the neighbours of the most similar chunk are the nearest of other documents, when asked for", async () => {
+      const neighbours = async () => (await index.search(queryFor([], { density: true }))).statistics.neighbours;
+      const near = { words: ["other"], vector: direction(4) };
+      await index.write(generationOf(keyOf("best"), [{ words: ["other"], vector: direction(3) }, near]));
+      live.publish(keyOf("best"));
+      expect(await neighbours()).toBeNull();
+      await put("far", "other", 63);
+      expect(await neighbours()).toBeCloseTo(0.5, 5);
+      for (let i = 0; i < 10; i++) await put(`n${i}`, "other", 33);
+      expect(await neighbours()).toBeCloseTo(Math.cos(Math.PI / 6), 5);
+      expect((await index.search(queryFor([]))).statistics.neighbours).toBeNull();
+      const away = direction(0).map((value) => -value);
+      expect((await index.search(queryFor([], { density: true, vector: away }))).statistics.neighbours).toBeNull();
+    });
+
+    test("token outputs come back as they were written, and go with their generation", async () => {
+      const plain = generationOf(keyOf("a"), [
+        { words: ["first"], vector: direction(0) },
+        { words: ["second"], vector: direction(5) },
+        { words: ["third"], vector: direction(9) },
+      ]);
+      const outputs = { dimensions: 3, vectors: Int8Array.of(127, 0, -127, 1, 2, 3) };
+      const chunks = plain.chunks.map((chunk, i) => (i === 1 ? chunk : { ...chunk, tokenOutputs: outputs }));
+      await index.write({ ...plain, chunks });
+      const written = plain.chunks.map((chunk) => chunk.chunkId);
+      const [first = "", second = ""] = written;
+      const read = await index.tokenOutputs([second, "00000000-0000-5000-8000-000000000000", first, first]);
+      expect([...read]).toEqual([[first, outputs]]);
+      index = await opened.reopen();
+      expect((await index.tokenOutputs(written)).size).toBe(2);
+      await index.remove(keyOf("a"), 1, "model-a");
+      expect((await index.tokenOutputs(written)).size).toBe(0);
+    });
+
+    test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {
+      const plain = generationOf(keyOf("a"), [{ words: ["sensor"], vector: direction(0) }]);
+      live.publish(keyOf("a"));
+      for (const outputs of [
+        { dimensions: 3, vectors: new Int8Array(4) },
+        { dimensions: 0, vectors: new Int8Array(0) },
+        { dimensions: 1.5, vectors: new Int8Array(3) },
+      ]) {
+        const chunks = plain.chunks.map((chunk) => ({ ...chunk, tokenOutputs: outputs }));
+        await expect(index.write({ ...plain, chunks })).rejects.toMatchObject({ code: "index-unavailable" });
+      }
+      expect((await index.search(queryFor(["sensor"]))).hits).toEqual([]);
     });
 
     test("documents are listed in the order of their keys, page by page, by the filter alone", async () => {

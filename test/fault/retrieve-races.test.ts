@@ -29,6 +29,7 @@ async function withSteps<T>(steps: Steps, run: (world: World) => Promise<T>): Pr
     write: (generation) => index.write(generation),
     remove: (key, generation, fingerprint) => index.remove(key, generation, fingerprint),
     documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
+    tokenOutputs: (ids) => index.tokenOutputs(ids),
     close: () => index.close(),
     search: async (query) => {
       const answer = await index.search(query);

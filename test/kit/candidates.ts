@@ -9,6 +9,7 @@ export function candidate(id: string, chunk: number, values: Partial<RankedCandi
     chunk,
     similarity: 0.5,
     bm25: 1,
+    frequencies: [],
     fused: 0.5,
     trustGate: "eligible",
     authority: "reference",

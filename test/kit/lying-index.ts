@@ -22,6 +22,7 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
           chunk: chunk.chunk,
           similarity: chunk.vector.reduce((sum, value, at) => sum + value * (vector[at] ?? 0), 0),
           bm25: terms.filter((term) => chunk.terms.has(term)).length,
+          frequencies: terms.map((term) => chunk.terms.get(term) ?? 0),
         })),
       );
       // The worst order for a re-check: what is hidden first, what may be read last, a few at a time.
@@ -29,10 +30,16 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
       return {
         hits: shown,
         exhausted: shown.length === hits.length,
-        statistics: { chunks: hits.length, documentFrequency: terms.map(() => 1) },
+        statistics: {
+          chunks: hits.length,
+          documentFrequency: terms.map(() => 1),
+          similarity: { mean: 0, deviation: 0 },
+          neighbours: null,
+        },
       };
     },
     texts: (ids) => index.texts(ids),
+    tokenOutputs: (ids) => index.tokenOutputs(ids),
     documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
     close: () => index.close(),
   };
