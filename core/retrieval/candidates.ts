@@ -20,6 +20,8 @@ export interface Candidate extends IndexHit {
 /** A candidate with its place in the fused order. */
 export interface RankedCandidate extends Candidate {
   readonly fused: number;
+  /** Weighted mean match of the query's tokens (late interaction); `null` for what was not looked at. */
+  readonly late: number | null;
 }
 
 /** What a search came to, after the re-check. */

@@ -6,7 +6,13 @@ import { round6 } from "./round.ts";
  * Weight of the dense half in the fused rank; the lexical half has the rest. One rule for all corpora; chosen on calibration splits
  * (docs/decisions/0010). Fusion is by value, not by reciprocal rank, which lost to BM25 alone on several sets.
  */
-export const denseWeight = 0.4;
+export const denseWeight = 0.75;
+
+/** Candidates that late interaction looks at, best first. */
+export const lateDepth = 20;
+
+/** What the weighted mean match of late interaction adds to the fused value, per unit. */
+export const lateWeight = 1;
 
 /**
  * Orders candidates by w·similarity + (1 − w)·BM25 / best BM25 of the candidates. The result is an order, never a confidence.
@@ -20,6 +26,23 @@ export function rank(candidates: readonly Candidate[]): RankedCandidate[] {
       fused: round6(
         denseWeight * candidate.similarity + (1 - denseWeight) * (bestBm25 > 0 ? candidate.bm25 / bestBm25 : 0),
       ),
+      late: null,
     }))
     .toSorted((a, b) => b.fused - a.fused || compareKeys(a.key, b.key) || a.chunk - b.chunk);
+}
+
+/**
+ * Orders the first candidates again, by fused + {@link lateWeight} · late. The others keep their places behind them.
+ * @param late of the first candidates, in their order
+ */
+export function rerank(ranked: readonly RankedCandidate[], late: readonly number[]): RankedCandidate[] {
+  const first = late.flatMap((value, place) => {
+    const candidate = ranked[place];
+    return candidate === undefined ? [] : [{ ...candidate, late: round6(value) }];
+  });
+  const score = (candidate: RankedCandidate): number => candidate.fused + lateWeight * (candidate.late ?? 0);
+  return [
+    ...first.toSorted((a, b) => score(b) - score(a) || compareKeys(a.key, b.key) || a.chunk - b.chunk),
+    ...ranked.slice(first.length),
+  ];
 }

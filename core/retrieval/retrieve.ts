@@ -6,12 +6,13 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { IndexQuery, SearchFilter } from "../ports/index.ts";
 import type { Policy, PolicySnapshot } from "../ports/policy.ts";
 import type { TraceStore } from "../ports/trace.ts";
-import { queryTerms } from "../text/analyse.ts";
 import { type CandidateSearch, type CandidateSet, findCandidates, type RankedCandidate } from "./candidates.ts";
-import { type ConfidenceModel, type Features, featuresOf } from "./confidence.ts";
+import type { ConfidenceModel } from "./confidence.ts";
 import { type Decision, decide, type Gates, trustReason } from "./decide.ts";
+import { weigh } from "./evidence.ts";
+import type { Features } from "./features.ts";
 import { inReadingOrder, passageOf, type ReadCandidate, withinBudget } from "./passages.ts";
-import { rank } from "./rank.ts";
+import { type Question, readQuestion } from "./question.ts";
 import { conditionsOf, type RetrieveRequest } from "./request.ts";
 import type { AbstainReason, RetrieveResponse } from "./response.ts";
 import { round6 } from "./round.ts";
@@ -72,16 +73,17 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
       if (clock() - startedAt > deadlineMs) throw new AppError("deadline-exceeded", { retryAfterS: 1 });
     };
 
-    const [vector] = await embedder.embed([request.query], "query");
-    if (vector === undefined) throw new AppError("embedder-unavailable", { retryAfterS: 1 });
+    const question = await readQuestion(request.query, embedder);
     const search = async (eligible: SearchFilter["eligible"]): Promise<Attempt> =>
       attempt(dependencies, {
         query: {
           fingerprint: embedder.model.fingerprint,
-          vector,
-          terms: queryTerms(request.query),
+          vector: question.vector,
+          terms: question.terms,
+          density: true,
           filter: { visibility, eligible, conditions: conditionsOf(request.filter) },
         },
+        question,
         snapshot,
         gates,
         request,
@@ -170,6 +172,7 @@ function reasonOf(eligible: Decision, visible: Decision | undefined): AbstainRea
 
 interface AttemptInput {
   readonly query: Omit<IndexQuery, "limit">;
+  readonly question: Question;
   readonly snapshot: PolicySnapshot;
   readonly gates: Gates;
   readonly request: RetrieveRequest;
@@ -183,12 +186,13 @@ interface AttemptInput {
  * @throws AppError `retrieval-contended` when that happens three times in a row.
  */
 async function attempt(dependencies: CandidateSearch, input: AttemptInput): Promise<Attempt> {
-  const { query, snapshot, gates, request, now, confidence, checkDeadline } = input;
+  const { query, question, snapshot, gates, request, now, confidence, checkDeadline } = input;
   for (let round = 0; round < attempts; round++) {
     const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline);
     if (set === "replaced") continue;
-    const ranked = rank(set.candidates);
-    const features = featuresOf(set);
+    const evidence = await weigh(dependencies.index, set, question);
+    if (evidence === "replaced") continue;
+    const { ranked, features } = evidence;
     const value = round6(confidence.confidence(features));
     const decision = decide(ranked, value, gates);
     const base = { set, ranked, features, confidence: value, decision };

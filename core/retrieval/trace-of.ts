@@ -3,8 +3,8 @@ import { keyString } from "../document.ts";
 import type { IndexHit } from "../ports/index.ts";
 import type { CandidateGate, Trace, TraceCandidate } from "../ports/trace.ts";
 import type { CandidateSet, RankedCandidate } from "./candidates.ts";
-import type { Features } from "./confidence.ts";
 import { type Decision, type Gates, gateOfCandidate } from "./decide.ts";
+import type { Features } from "./features.ts";
 import type { ReadCandidate } from "./passages.ts";
 import type { RetrieveRequest } from "./request.ts";
 

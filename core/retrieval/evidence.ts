@@ -1,0 +1,87 @@
+import type { IndexAnswer, VectorIndex } from "../ports/index.ts";
+import { analyse } from "../text/analyse.ts";
+import { inverseDocumentFrequency } from "../text/bm25.ts";
+import type { CandidateSet, RankedCandidate } from "./candidates.ts";
+import { type Features, featuresOf, hitsRead } from "./features.ts";
+import { tokenMatches, weightedMatch } from "./late-interaction.ts";
+import { type Question, tellingTerms } from "./question.ts";
+import { lateDepth, rank, rerank } from "./rank.ts";
+
+/** What speaks for an answer: the candidates in their final order, and the features of the search. */
+export interface Evidence {
+  readonly ranked: readonly RankedCandidate[];
+  readonly features: Features;
+}
+
+/**
+ * Orders re-checked candidates by fusion and late interaction, and reads the features of the search from them.
+ * @returns `replaced` when something of a candidate is gone: its generation was collected meanwhile, and another search finds what is live.
+ */
+export async function weigh(
+  index: Pick<VectorIndex, "texts" | "tokenOutputs">,
+  set: Pick<CandidateSet, "candidates" | "statistics">,
+  question: Question,
+): Promise<Evidence | "replaced"> {
+  const fused = rank(set.candidates);
+  const late = await interact(index, fused.slice(0, lateDepth), set.statistics, question);
+  if (late === "replaced") return "replaced";
+  const ranked = late === undefined ? fused : rerank(fused, late.means);
+  const first = ranked.slice(0, hitsRead);
+  const texts = await index.texts(first.map(({ chunkId }) => chunkId));
+  const hitTerms = first.flatMap(({ chunkId, live }) => {
+    const text = texts.get(chunkId);
+    return text === undefined ? [] : [tellingTerms([live.title, ...text.headingPath, text.text].join("\n"))];
+  });
+  if (hitTerms.length < first.length) return "replaced";
+  const byChunk = new Map(fused.map(({ chunkId }, place) => [chunkId, late?.matches[place]]));
+  const tokens = late && {
+    weights: late.weights,
+    matches: ranked.slice(0, lateDepth).flatMap(({ chunkId }) => byChunk.get(chunkId) ?? []),
+  };
+  const { terms, pairs } = question;
+  const input = { ranked, statistics: set.statistics, terms, pairs, hitTerms };
+  return { ranked, features: featuresOf(tokens === undefined ? input : { ...input, tokens }) };
+}
+
+async function interact(
+  index: Pick<VectorIndex, "tokenOutputs">,
+  candidates: readonly RankedCandidate[],
+  statistics: IndexAnswer["statistics"],
+  { tokens, terms }: Question,
+) {
+  if (tokens === undefined) return undefined;
+  const outputs = await index.tokenOutputs(candidates.map(({ chunkId }) => chunkId));
+  const weights = tokenWeights(tokens.words, terms, statistics);
+  const matches = candidates.flatMap(({ chunkId }) => {
+    const passage = outputs.get(chunkId);
+    return passage === undefined ? [] : [tokenMatches(tokens.tokens, passage)];
+  });
+  if (matches.length < candidates.length) return "replaced";
+  return { weights, matches, means: matches.map((match) => weightedMatch(match, weights)) };
+}
+
+/** A stop word counts this much of the rarest term. */
+const stopWeight = 0.1;
+
+/** The idf of each token's word over the filter, as a share of that of a term that no chunk has. */
+function tokenWeights(
+  words: readonly string[],
+  terms: readonly string[],
+  statistics: IndexAnswer["statistics"],
+): number[] {
+  const { chunks, documentFrequency } = statistics;
+  const rarest = inverseDocumentFrequency(chunks, 0);
+  const idf = new Map(
+    terms.map((term, place) => [term, inverseDocumentFrequency(chunks, documentFrequency[place] ?? 0)]),
+  );
+  const known = new Map<string, number>();
+  return words.map((word) => {
+    let weight = known.get(word);
+    if (weight === undefined) {
+      const best = Math.max(0, ...analyse(word).map((term) => idf.get(term) ?? 0));
+      weight = Math.max(stopWeight, rarest > 0 ? best / rarest : 0);
+      known.set(word, weight);
+    }
+    return weight;
+  });
+}
