@@ -1,4 +1,5 @@
 import { headWidth, heads, hidden, layers, maxSequence, offsets, reduced, roundUp, wide } from "./shape.ts";
+import { keyStride } from "./wasm/attention.ts";
 import { type Kernels, openKernels } from "./wasm/program.ts";
 
 /** What one lane needs beside the model: f32 unless said otherwise. */
@@ -11,7 +12,7 @@ const room = {
   quantised: maxSequence * wide,
   rowScales: maxSequence * 8,
   /** One head's keys, transposed. */
-  keys: headWidth * maxSequence * 4,
+  keys: headWidth * keyStride,
   attention: maxSequence * 4,
   pooled: hidden * 4,
   /** Bytes of reduced token outputs. */
@@ -39,7 +40,6 @@ export class Network {
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: Kernels;
   readonly #at: (name: string) => number;
-  get kernelsForProf(): unknown { return this.#kernels; }
   readonly #room: Readonly<Record<keyof typeof room, number>>;
 
   private constructor(memory: WebAssembly.Memory, kernels: Kernels, lane: number) {
@@ -129,11 +129,10 @@ export class Network {
     const rowBytes = hidden * 4;
     kernels.quantiseHidden(tokens, tokens + count * rowBytes, quantised, rowScales);
     this.#multiply(kernels.multiply, `${layer}.attention`, count, projected, 3 * hidden);
-    const stride = roundUp(count * 4, 32);
     for (let head = 0; head < heads; head++) {
       const query = projected + head * headWidth * 4;
-      kernels.transpose(query + rowBytes, count, keys, stride);
-      kernels.attend(query, count, keys, stride, query + 2 * rowBytes, attention, mixed + head * headWidth * 4);
+      kernels.transpose(query + rowBytes, count, keys);
+      kernels.attend(query, count, keys, query + 2 * rowBytes, attention, mixed + head * headWidth * 4);
     }
     kernels.quantiseHidden(mixed, mixed + count * rowBytes, quantised, rowScales);
     this.#multiply(kernels.addHidden, `${layer}.mix`, count, tokens, hidden);

@@ -83,6 +83,7 @@ export function when(condition: Expr<"i32">, ...body: readonly Statement[]): Sta
 export class FunctionBuilder {
   readonly #parameters: number;
   readonly #types: ValueType[] = [];
+  readonly #constants = new Map<number, Local<"v128">>();
 
   /** @param parameters how many `i32` parameters it takes */
   constructor(parameters: number) {
@@ -99,10 +100,26 @@ export class FunctionBuilder {
     return localAt(this.#parameters + this.#types.length - 1, type);
   }
 
+  /**
+   * Four equal floats, made once where the function starts: V8 makes a constant inside a loop anew each time, from two halves
+   * through a general register.
+   */
+  floats(value: number): Expr<"v128"> {
+    const known = this.#constants.get(value);
+    if (known !== undefined) return known.get;
+    const made = this.local("v128");
+    this.#constants.set(value, made);
+    return made.get;
+  }
+
   /** The bytes of the function's body, with its declarations. */
   encode(body: Statement): number[] {
     const locals = this.#types.flatMap((type) => [1, typeCodes[type]]);
-    const code = [...unsigned(this.#types.length), ...locals, ...body, 0x0b];
+    const constants = [...this.#constants].flatMap(([value, local]) => {
+      const splat = [0x43, ...new Uint8Array(Float32Array.of(value).buffer), 0xfd, 0x13];
+      return local.set({ type: "v128", code: splat });
+    });
+    const code = [...unsigned(this.#types.length), ...locals, ...constants, ...body, 0x0b];
     return [...unsigned(code.length), ...code];
   }
 }

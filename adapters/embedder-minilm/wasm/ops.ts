@@ -125,8 +125,10 @@ export const f32x4 = {
   sub: vector2(0xe5),
   mul: vector2(0xe6),
   div: vector2(0xe7),
-  min: vector2(0xe8),
-  max: vector2(0xe9),
+  /** The smaller; of two equal ones, or beside a NaN, the first. One instruction of x64, other than `f32x4.min`. */
+  pmin: vector2(0xea),
+  /** The larger; of two equal ones, or beside a NaN, the first. */
+  pmax: vector2(0xeb),
   convertI32x4S: vector1(0xfa),
 };
 

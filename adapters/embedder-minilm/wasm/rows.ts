@@ -1,6 +1,6 @@
 import { hidden, reduced } from "../shape.ts";
 import { type Expr, type FunctionBuilder, type FunctionSource, forRange, type Local, sequence } from "./assembler.ts";
-import { exponential } from "./exponential.ts";
+import { exponential, rounder } from "./exponential.ts";
 import { f32, f32x4, i8x16, i16x8, i32, i32x4, multiplyAdd, v128 } from "./ops.ts";
 
 const rowBytes = hidden * 4;
@@ -113,12 +113,18 @@ export function quantise(length: number): FunctionSource {
       const [row, end, out, scales] = four(builder);
       const at = builder.local("i32");
       const [low, high, inverse] = [builder.local("v128"), builder.local("v128"), builder.local("v128")];
+      const mask = builder.local("v128");
       const range = builder.local("f32");
       const bytes = (offset: number): Expr<"v128"> =>
-        i32x4.truncSatF32x4S(
-          f32x4.nearest(f32x4.mul(f32x4.sub(v128.load(plus(row, at), offset), low.get), inverse.get)),
+        v128.and(
+          multiplyAdd(
+            builder.floats(rounder),
+            f32x4.sub(v128.load(plus(row, at), offset), low.get),
+            inverse.get,
+          ),
+          mask.get,
         );
-      return forRange(
+      return sequence(mask.set(v128.words(127)), forRange(
         row,
         row.get,
         end.get,
@@ -130,8 +136,8 @@ export function quantise(length: number): FunctionSource {
           i32.const(0),
           i32.const(length * 4),
           16,
-          low.set(f32x4.min(low.get, v128.load(plus(row, at)))),
-          high.set(f32x4.max(high.get, v128.load(plus(row, at)))),
+          low.set(f32x4.pmin(low.get, v128.load(plus(row, at)))),
+          high.set(f32x4.pmax(high.get, v128.load(plus(row, at)))),
         ),
         low.set(f32x4.splat(laneBest(low.get, "min"))),
         // A row of equal values would divide by nothing; then every byte is 0.
@@ -154,7 +160,7 @@ export function quantise(length: number): FunctionSource {
           ),
           out.set(i32.add(out.get, i32.const(16))),
         ),
-      );
+      ));
     },
   };
 }
@@ -171,24 +177,24 @@ export const gelu: FunctionSource = {
     const [value, size, t] = [builder.local("v128"), builder.local("v128"), builder.local("v128")];
     const [tail, input, power] = [builder.local("v128"), builder.local("v128"), builder.local("v128")];
     const coefficients = [-1.453152027, 1.421413741, -0.284496736, 0.254829592];
-    let polynomial = v128.floats(1.061405429);
-    for (const coefficient of coefficients) polynomial = multiplyAdd(v128.floats(coefficient), polynomial, t.get);
-    const half = f32x4.mul(value.get, v128.floats(0.5));
+    let polynomial = builder.floats(1.061405429);
+    for (const coefficient of coefficients) polynomial = multiplyAdd(builder.floats(coefficient), polynomial, t.get);
+    const half = f32x4.mul(value.get, builder.floats(0.5));
     return forRange(
       at,
       at.get,
       end.get,
       16,
       value.set(v128.load(at.get)),
-      size.set(f32x4.mul(f32x4.abs(value.get), v128.floats(Math.SQRT1_2))),
-      t.set(f32x4.div(v128.floats(1), multiplyAdd(v128.floats(1), v128.floats(0.3275911), size.get))),
-      exponential(f32x4.sub(v128.floats(0), f32x4.mul(size.get, size.get)), { input, power, result: tail }),
+      size.set(f32x4.mul(f32x4.abs(value.get), builder.floats(Math.SQRT1_2))),
+      t.set(f32x4.div(builder.floats(1), multiplyAdd(builder.floats(1), builder.floats(0.3275911), size.get))),
+      exponential(builder, f32x4.sub(builder.floats(0), f32x4.mul(size.get, size.get)), { input, power, result: tail }),
       // 1 - |erf|: what is missing to certainty on the value's side of zero.
       tail.set(f32x4.mul(f32x4.mul(polynomial, t.get), tail.get)),
       // x · Φ(x) = max(x, 0) - |x| / 2 · (1 - erf|x|/√2), for both signs.
       v128.store(
         at.get,
-        f32x4.sub(f32x4.max(value.get, v128.floats(0)), f32x4.mul(f32x4.abs(half), tail.get)),
+        f32x4.sub(f32x4.pmax(value.get, builder.floats(0)), f32x4.mul(f32x4.abs(half), tail.get)),
       ),
     );
   },
