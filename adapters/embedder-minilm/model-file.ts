@@ -39,7 +39,7 @@ export async function loadModel(folder: string): Promise<LoadedModel> {
     return { name: manifest.name, weights, tokenizer, hash: hashParts([...parts, String(maxSequence)]) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new AppError("embedder-unavailable", `the built-in model cannot be loaded: ${why}`);
+    throw new AppError("embedder-unavailable", { detail: `the built-in encoder cannot be loaded: ${why}` });
   }
 }
 
