@@ -1,4 +1,4 @@
-import { headWidth, heads, hidden, layers, maxSequence, offsets, reduced, roundUp, wide } from "./shape.ts";
+import { heads, headWidth, hidden, layers, maxSequence, offsets, reduced, roundUp, wide } from "./shape.ts";
 import { keyStride } from "./wasm/attention.ts";
 import { type Kernels, openKernels } from "./wasm/program.ts";
 

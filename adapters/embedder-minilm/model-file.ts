@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { hashParts } from "#core/ingest/hash.ts";
 import { AppError } from "#core/errors.ts";
+import { hashParts } from "#core/ingest/hash.ts";
 import { headerBytes, magic, maxSequence, offsets, vocabularySize } from "./shape.ts";
 import { tokenizerVersion, WordPiece } from "./wordpiece.ts";
 
@@ -32,7 +32,8 @@ export async function loadModel(folder: string): Promise<LoadedModel> {
     const weights = await checkedFile(folder, manifest.weights);
     const vocabulary = await checkedFile(folder, manifest.vocabulary);
     const marked = weights.toString("latin1", 0, Math.min(magic.length, headerBytes));
-    if (marked !== magic || weights.length !== offsets().total) throw new Error(`${manifest.weights.file}: another layout`);
+    if (marked !== magic || weights.length !== offsets().total)
+      throw new Error(`${manifest.weights.file}: another layout`);
     const tokenizer = new WordPiece(vocabulary.toString("utf8"));
     if (tokenizer.size !== vocabularySize) throw new Error(`${manifest.vocabulary.file}: ${tokenizer.size} tokens`);
     const parts = [manifest.weights.sha256, manifest.vocabulary.sha256, tokenizerVersion, arithmeticVersion];

@@ -1,4 +1,13 @@
-import { hidden, layers, magic, maxSequence, offsets, panel, vocabularySize, wide } from "#adapters/embedder-minilm/shape.ts";
+import {
+  hidden,
+  layers,
+  magic,
+  maxSequence,
+  offsets,
+  panel,
+  vocabularySize,
+  wide,
+} from "#adapters/embedder-minilm/shape.ts";
 import type { Tensors } from "./safetensors.ts";
 
 /** The model file without the reduction of the token outputs, which is fitted afterwards with this very file. */

@@ -1,4 +1,4 @@
-import { headWidth, heads, hidden, maxSequence } from "../shape.ts";
+import { heads, headWidth, hidden, maxSequence } from "../shape.ts";
 import { type FunctionSource, forRange, type Local, sequence } from "./assembler.ts";
 import { exponential } from "./exponential.ts";
 import { f32, f32x4, i32, multiplyAdd, v128 } from "./ops.ts";

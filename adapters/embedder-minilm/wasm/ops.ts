@@ -117,7 +117,10 @@ export const i32x4 = {
 
 export const f32x4 = {
   splat: unary<"f32", "v128">(simd(0x13), "v128"),
-  lane: (value: Expr<"v128">, lane: number): Expr<"f32"> => ({ type: "f32", code: [...value.code, ...simd(0x1f), lane] }),
+  lane: (value: Expr<"v128">, lane: number): Expr<"f32"> => ({
+    type: "f32",
+    code: [...value.code, ...simd(0x1f), lane],
+  }),
   nearest: vector1(0x6a),
   abs: vector1(0xe0),
   sqrt: vector1(0xe3),

@@ -45,7 +45,8 @@ export interface Kernels {
  */
 export async function openKernels(memory: WebAssembly.Memory, pages: number): Promise<Kernels> {
   const bytes = encodeModule(pages, functions);
-  if (!WebAssembly.validate(bytes)) throw new Error("this Node runs no WebAssembly with relaxed SIMD and shared memory");
+  if (!WebAssembly.validate(bytes))
+    throw new Error("this Node runs no WebAssembly with relaxed SIMD and shared memory");
   const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
   const kernel = (name: string): Kernel => {
     const found = instance.exports[name];

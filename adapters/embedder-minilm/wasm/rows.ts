@@ -52,10 +52,7 @@ export const embed: FunctionSource = {
         i32.const(0),
         i32.const(hidden),
         4,
-        v128.store(
-          i32.add(out.get, floats),
-          multiplyAdd(v128.load(i32.add(position.get, floats)), word, scale.get),
-        ),
+        v128.store(i32.add(out.get, floats), multiplyAdd(v128.load(i32.add(position.get, floats)), word, scale.get)),
       ),
     );
   },
@@ -117,50 +114,46 @@ export function quantise(length: number): FunctionSource {
       const range = builder.local("f32");
       const bytes = (offset: number): Expr<"v128"> =>
         v128.and(
-          multiplyAdd(
-            builder.floats(rounder),
-            f32x4.sub(v128.load(plus(row, at), offset), low.get),
-            inverse.get,
-          ),
+          multiplyAdd(builder.floats(rounder), f32x4.sub(v128.load(plus(row, at), offset), low.get), inverse.get),
           mask.get,
         );
-      return sequence(mask.set(v128.words(127)), forRange(
-        row,
-        row.get,
-        end.get,
-        length * 4,
-        low.set(v128.load(row.get)),
-        high.set(low.get),
+      return sequence(
+        mask.set(v128.words(127)),
         forRange(
-          at,
-          i32.const(0),
-          i32.const(length * 4),
-          16,
-          low.set(f32x4.pmin(low.get, v128.load(plus(row, at)))),
-          high.set(f32x4.pmax(high.get, v128.load(plus(row, at)))),
-        ),
-        low.set(f32x4.splat(laneBest(low.get, "min"))),
-        // A row of equal values would divide by nothing; then every byte is 0.
-        range.set(f32.max(f32.sub(laneBest(high.get, "max"), f32x4.lane(low.get, 0)), f32.const(1e-30))),
-        inverse.set(f32x4.splat(f32.div(f32.const(127), range.get))),
-        f32.store(scales.get, f32.div(range.get, f32.const(127))),
-        f32.store(scales.get, f32x4.lane(low.get, 0), 4),
-        scales.set(i32.add(scales.get, i32.const(8))),
-        forRange(
-          at,
-          i32.const(0),
-          i32.const(length * 4),
-          64,
-          v128.store(
-            out.get,
-            i8x16.narrowI16x8U(
-              i16x8.narrowI32x4S(bytes(0), bytes(16)),
-              i16x8.narrowI32x4S(bytes(32), bytes(48)),
-            ),
+          row,
+          row.get,
+          end.get,
+          length * 4,
+          low.set(v128.load(row.get)),
+          high.set(low.get),
+          forRange(
+            at,
+            i32.const(0),
+            i32.const(length * 4),
+            16,
+            low.set(f32x4.pmin(low.get, v128.load(plus(row, at)))),
+            high.set(f32x4.pmax(high.get, v128.load(plus(row, at)))),
           ),
-          out.set(i32.add(out.get, i32.const(16))),
+          low.set(f32x4.splat(laneBest(low.get, "min"))),
+          // A row of equal values would divide by nothing; then every byte is 0.
+          range.set(f32.max(f32.sub(laneBest(high.get, "max"), f32x4.lane(low.get, 0)), f32.const(1e-30))),
+          inverse.set(f32x4.splat(f32.div(f32.const(127), range.get))),
+          f32.store(scales.get, f32.div(range.get, f32.const(127))),
+          f32.store(scales.get, f32x4.lane(low.get, 0), 4),
+          scales.set(i32.add(scales.get, i32.const(8))),
+          forRange(
+            at,
+            i32.const(0),
+            i32.const(length * 4),
+            64,
+            v128.store(
+              out.get,
+              i8x16.narrowI16x8U(i16x8.narrowI32x4S(bytes(0), bytes(16)), i16x8.narrowI32x4S(bytes(32), bytes(48))),
+            ),
+            out.set(i32.add(out.get, i32.const(16))),
+          ),
         ),
-      ));
+      );
     },
   };
 }
@@ -192,10 +185,7 @@ export const gelu: FunctionSource = {
       // 1 - |erf|: what is missing to certainty on the value's side of zero.
       tail.set(f32x4.mul(f32x4.mul(polynomial, t.get), tail.get)),
       // x · Φ(x) = max(x, 0) - |x| / 2 · (1 - erf|x|/√2), for both signs.
-      v128.store(
-        at.get,
-        f32x4.sub(f32x4.pmax(value.get, builder.floats(0)), f32x4.mul(f32x4.abs(half), tail.get)),
-      ),
+      v128.store(at.get, f32x4.sub(f32x4.pmax(value.get, builder.floats(0)), f32x4.mul(f32x4.abs(half), tail.get))),
     );
   },
 };
