@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
+import { openMiniLm } from "#adapters/embedder-minilm/minilm.ts";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
@@ -94,7 +95,7 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       onEvent: onPolicyEvent,
     });
     closers.push(() => policy.close());
-    const embedder = hashedEmbedder();
+    const embedder = process.env.RETICENT_EMBEDDER === "hashed" ? hashedEmbedder() : await openMiniLm();
     closers.push(() => embedder.close());
     if (!policy.current().trust.models.has(embedder.model.name)) {
       throw new ConfigError([

@@ -30,13 +30,13 @@ export async function indexedChunks(document: AcceptedDocument, embedder: Embedd
   const { title } = content;
   const chunks = await inTurns(cut(document, embedder));
   const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
-  const vectors = await embedAll(inputs, embedder);
+  const embedded = await embedAll(inputs, embedder);
   const terms = await inTurns(analyseAll(inputs, title));
   return chunks.map((chunk, number) => ({
     ...chunk,
     chunkId: chunkIdOf(key, content.generation, number),
     chunk: number,
-    vector: vectors[number] ?? new Float32Array(),
+    ...(embedded[number] ?? { vector: new Float32Array() }),
     terms: terms[number]?.counts ?? new Map(),
     termCount: terms[number]?.termCount ?? 0,
   }));
@@ -67,16 +67,32 @@ function* analyseAll(inputs: readonly string[], title: string): Sliced<readonly 
   return all;
 }
 
-async function embedAll(inputs: readonly string[], embedder: Embedder): Promise<Float32Array[]> {
-  const vectors: Float32Array[] = [];
+/** What the encoder gives of one chunk. */
+type ChunkVectors = Pick<IndexedChunk, "vector" | "tokenOutputs">;
+
+async function embedAll(inputs: readonly string[], embedder: Embedder): Promise<ChunkVectors[]> {
+  const all: ChunkVectors[] = [];
   for (let from = 0; from < inputs.length; from += batchSize) {
     const batch = inputs.slice(from, from + batchSize);
-    const embedded = await embedder.embed(batch, "passage");
+    const embedded = await embedBatch(batch, embedder);
     if (embedded.length !== batch.length) throw new Error(`${embedded.length} vectors for ${batch.length} texts`);
-    for (const vector of embedded) vectors.push(checked(vector, embedder.model.dimensions));
+    for (const one of embedded) {
+      checked(one.vector, embedder.model.dimensions);
+      all.push(one);
+    }
     await nextTurn();
   }
-  return vectors;
+  return all;
+}
+
+async function embedBatch(batch: readonly string[], embedder: Embedder): Promise<ChunkVectors[]> {
+  const { tokenOutputs } = embedder;
+  if (tokenOutputs === undefined) return (await embedder.embed(batch, "passage")).map((vector) => ({ vector }));
+  const { dimensions } = tokenOutputs;
+  return (await tokenOutputs.embed(batch, "passage")).map(({ vector, tokens }) => ({
+    vector,
+    tokenOutputs: { dimensions, vectors: tokens.vectors },
+  }));
 }
 
 /** A vector with a hole in it would be found by nothing, or worse, by everything. */

@@ -1,5 +1,3 @@
-import type { TokenOutputs } from "./index.ts";
-
 /** Everything that decides whether two vectors may be compared. */
 export interface EmbeddingModel {
   /** The name that trust.yaml knows, e.g. `local/hashed-384-v1`. */
@@ -11,12 +9,31 @@ export interface EmbeddingModel {
   readonly maxTokens: number;
 }
 
-/** A text's vector with the outputs of its tokens, for late interaction. */
-export interface TokenEmbedding {
+/** A text's single tokens as the model sees them in their place; without the marks that it puts around a text. */
+export interface TokenOutputs {
+  /** Ids in the model's own vocabulary, in the order of the text, cut where the text is cut. */
+  readonly ids: Uint16Array;
+  /**
+   * One row of {@link TokenEmbedder.dimensions} signed bytes per id: a unit vector times 127, rounded. The cosine of two tokens is
+   * the product of their rows / 127².
+   */
+  readonly vectors: Int8Array;
+}
+
+/** A text's vector and its tokens', of one pass of the model. */
+export interface EmbeddedTokens {
   readonly vector: Float32Array;
   readonly tokens: TokenOutputs;
-  /** The word that each token belongs to, as the model's tokenizer wrote it (lower case, perhaps without accents). */
-  readonly words: readonly string[];
+}
+
+/** What an encoder can do that gives the outputs of single tokens, for late interaction (Khattab and Zaharia 2020). */
+export interface TokenEmbedder {
+  /** Length of a token's row. */
+  readonly dimensions: number;
+  /** As {@link Embedder.embed}, with the tokens; the vectors are the same bytes. */
+  embed(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly EmbeddedTokens[]>;
+  /** The word that each token belongs to, as the model reads it (lower case, without accents, say). */
+  words(ids: Uint16Array): readonly string[];
 }
 
 /** Turns text into unit vectors. Any failure is an AppError `embedder-unavailable`. */
@@ -29,10 +46,7 @@ export interface Embedder {
    * @param purpose some models embed questions and passages differently.
    */
   embed(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly Float32Array[]>;
-  /**
-   * As {@link Embedder.embed}, with the outputs of the tokens (those that the model adds by itself left out). Absent for an encoder that does
-   * not give any; its fingerprint says so.
-   */
-  embedTokens?(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly TokenEmbedding[]>;
+  /** Absent when the encoder gives no token outputs, as behind most APIs. */
+  readonly tokenOutputs?: TokenEmbedder;
   close(): Promise<void>;
 }

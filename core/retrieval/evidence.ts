@@ -54,7 +54,7 @@ async function interact(
   const weights = tokenWeights(tokens.words, terms, statistics);
   const matches = candidates.flatMap(({ chunkId }) => {
     const passage = outputs.get(chunkId);
-    return passage === undefined ? [] : [tokenMatches(tokens.tokens, passage)];
+    return passage === undefined ? [] : [tokenMatches(tokens, passage)];
   });
   if (matches.length < candidates.length) return "replaced";
   return { weights, matches, means: matches.map((match) => weightedMatch(match, weights)) };

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
-import type { Embedder, TokenEmbedding } from "../ports/embedder.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import type { TokenOutputs } from "../ports/index.ts";
 import { analyse, isStopTerm, queryTerms } from "../text/analyse.ts";
 
 /** A query as the search sees it; made once, whatever the search inside which it is asked. */
@@ -12,7 +13,10 @@ export interface Question {
   /** Neighbouring terms, stop words left out; each pair once. */
   readonly pairs: readonly (readonly [string, string])[];
   /** Absent for an encoder without token outputs. */
-  readonly tokens?: Pick<TokenEmbedding, "tokens" | "words">;
+  readonly tokens?: TokenOutputs & {
+    /** The word that each token belongs to. */
+    readonly words: readonly string[];
+  };
 }
 
 /**
@@ -22,14 +26,17 @@ export interface Question {
 export async function readQuestion(text: string, embedder: Embedder): Promise<Question> {
   const terms = queryTerms(text);
   const base = { text, terms, pairs: pairsOf(tellingTerms(text)) };
-  if (embedder.embedTokens === undefined) {
+  const { tokenOutputs } = embedder;
+  if (tokenOutputs === undefined) {
     const [vector] = await embedder.embed([text], "query");
     if (vector === undefined) throw new AppError("embedder-unavailable", { retryAfterS: 1 });
     return { ...base, vector };
   }
-  const [embedding] = await embedder.embedTokens([text], "query");
-  if (embedding === undefined) throw new AppError("embedder-unavailable", { retryAfterS: 1 });
-  return { ...base, vector: embedding.vector, tokens: embedding };
+  const [embedded] = await tokenOutputs.embed([text], "query");
+  if (embedded === undefined) throw new AppError("embedder-unavailable", { retryAfterS: 1 });
+  const { ids, vectors } = embedded.tokens;
+  const tokens = { dimensions: tokenOutputs.dimensions, vectors, words: tokenOutputs.words(ids) };
+  return { ...base, vector: embedded.vector, tokens };
 }
 
 /** Analysed terms of a text in their order, stop words left out. */

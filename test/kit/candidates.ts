@@ -11,6 +11,7 @@ export function candidate(id: string, chunk: number, values: Partial<RankedCandi
     bm25: 1,
     frequencies: [],
     fused: 0.5,
+    late: null,
     trustGate: "eligible",
     authority: "reference",
     live: {
