@@ -47,6 +47,9 @@ const reportSchema = z.object({
 /** What is read of an earlier report. */
 export type Baseline = z.infer<typeof reportSchema>;
 
+/** What is read of this run's report. */
+export type ThisRun = Pick<EvalReport, "set" | "split" | "superseded" | "queries" | "pairs" | "values">;
+
 /** Reads an earlier `--json` report. @throws UsageError when it is none. */
 export function readBaseline(file: string): Baseline {
   try {
@@ -60,7 +63,7 @@ export function readBaseline(file: string): Baseline {
  * Whether an earlier run asked the same.
  * @throws UsageError for another set, split, corpus or list of queries, or for other judgements of them.
  */
-export function checkComparable(before: Baseline, now: EvalReport, file: string): void {
+export function checkComparable(before: Baseline, now: ThisRun, file: string): void {
   const differ = (what: string, a: unknown, b: unknown) =>
     new UsageError(`--baseline: ${file} is of another ${what}: ${String(a)}, not ${String(b)}`);
   if (before.set !== now.set) throw differ("set", before.set, now.set);
@@ -102,7 +105,7 @@ const seed = 20_261_121;
  *   places by a coin, and at most a share α / m of such changes is as bad. This test is exact for runs that differ by chance alone, so
  *   with α = 0.05 shared by the m figures (Bonferroni) at most 5 % of such runs fail on any figure.
  */
-export function compare(before: Baseline, now: EvalReport): Comparison {
+export function compare(before: Baseline, now: ThisRun): Comparison {
   const lists = (["queries", "pairs"] as const).filter((list) => now[list] !== null);
   const level = falseAlarms / (lists.length * metricNames.length);
   const method = before.values === undefined ? "unpaired" : "paired";
@@ -172,7 +175,7 @@ export function randomised(name: MetricName, before: readonly Item[], after: rea
 }
 
 /** Two independent runs as far as anybody knows: the widths of both intervals make the noise. */
-function unpaired(list: Compared["list"], before: Baseline, now: EvalReport, level: number): readonly Compared[] {
+function unpaired(list: Compared["list"], before: Baseline, now: ThisRun, level: number): readonly Compared[] {
   return metricNames.flatMap((name): readonly Compared[] => {
     const old = estimateSchema.parse(before[list]?.[now.split]?.[name]);
     const own = estimateSchema.parse(now[list]?.[now.split]?.[name]);
