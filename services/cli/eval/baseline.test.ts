@@ -74,7 +74,7 @@ test("a real loss is told with its figures, and the way back as an improvement",
   const lost = compare(baselineOf(good).baseline, bad);
   const dropped = lost.metrics.filter(({ verdict }) => verdict === "dropped").map(({ metric }) => metric);
   expect(dropped).toEqual(expect.arrayContaining(["auroc", "ndcg_at_10", "false_abstention_rate"]));
-  expect(comparisonLines(lost)[0]).toMatch(/^dropped: .+ 0\.\d{4} -> 0\.\d{4} \(p 0\.00/);
+  expect(comparisonLines(lost)[0]).toMatch(/^dropped: .+ \d\.\d{4} -> \d\.\d{4} \(p 0\.00/);
   const won = compare(baselineOf(bad).baseline, good);
   expect(won.metrics.some(({ verdict }) => verdict === "dropped")).toBe(false);
   expect(won.metrics.find(({ metric }) => metric === "auroc")?.verdict).toBe("improved");
