@@ -25,6 +25,11 @@ export const limits = {
   accessRequestBytes: 2 * 1024 * 1024,
   /** Request body that says next to nothing: of `/disabled` and of a deletion. */
   smallRequestBytes: 1024,
+  /** Request body of feedback: the longest id and comment, every character as a JSON escape. */
+  feedbackRequestBytes: 16 * 1024,
+  feedbackCommentChars: 1_000,
+  /** Judgements of one retrieval, of all principals and documents together. */
+  feedbackPerRetrieval: 500,
   aclEntries: 1_000,
   /** User, group, agent or role name, after NFC. */
   principalChars: 256,

@@ -2,6 +2,8 @@ import { DatabaseSync } from "node:sqlite";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Trace, TraceStore } from "#core/ports/trace.ts";
+import { feedbackTable } from "./feedback.ts";
+import { migrate } from "./schema.ts";
 
 /** Settings of the trace file. */
 export interface TraceStoreOptions {
@@ -19,25 +21,19 @@ export interface TraceStoreOptions {
 
 /**
  * Keeps traces in an SQLite file. A batch is written at an interval, off the path of a request; the retention limit (age and count)
- * is applied with each batch. A trace is compressed JSON; it never holds passage text.
+ * is applied with each batch, to judgements with their traces. A trace is compressed JSON; it never holds passage text.
+ * @throws Error when the file was written by a newer version, or is not a database
  */
 export function openTraceStore(options: TraceStoreOptions): TraceStore {
   const { clock, retention, flushMs = 250, maxWaiting = 10_000, onError = () => {} } = options;
   const database = new DatabaseSync(options.file);
-  database.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    PRAGMA secure_delete = ON;
-    CREATE TABLE IF NOT EXISTS traces (
-      sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-      tenant TEXT NOT NULL,
-      id TEXT NOT NULL,
-      at INTEGER NOT NULL,
-      trace BLOB NOT NULL,
-      UNIQUE (tenant, id)
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS traces_at ON traces (at);
-  `);
+  try {
+    migrate(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  const judgements = feedbackTable(database);
   const insert = database.prepare("INSERT OR IGNORE INTO traces (tenant, id, at, trace) VALUES (?, ?, ?, ?)");
   const select = database.prepare("SELECT trace FROM traces WHERE tenant = ? AND id = ?");
   const expire = database.prepare("DELETE FROM traces WHERE at < ?");
@@ -89,6 +85,17 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
       return row === undefined
         ? undefined
         : (JSON.parse(zstdDecompressSync(row.trace as Uint8Array).toString()) as Trace);
+    },
+    async judge(feedback) {
+      // A judgement hangs on the row of its trace, which may still wait for its batch.
+      if (waiting.length > 0) write();
+      return judgements.keep(feedback);
+    },
+    async feedback(tenant, retrieval) {
+      return judgements.of(tenant, retrieval);
+    },
+    async allFeedback(tenant, after, limit) {
+      return judgements.page(tenant, after, limit);
     },
     async flush() {
       write();

@@ -64,12 +64,49 @@ export interface Trace {
   };
 }
 
+/** What a person, or an agent for one, can say of a retrieval, or of one document that it returned. */
+export const judgements = ["useful", "wrong", "outdated"] as const;
+export type Judgement = (typeof judgements)[number];
+
+/** Somebody's latest judgement of a retrieval, or of one document that it returned. Never read by a retrieval. */
+export interface Feedback {
+  readonly tenant: string;
+  /** Id of the retrieval. */
+  readonly retrieval: string;
+  /** Who judged: the user, and the agents that acted. */
+  readonly user: string;
+  readonly actors: readonly string[];
+  readonly judgement: Judgement;
+  /** `null` = the answer as a whole. */
+  readonly document: { readonly source: string; readonly id: string } | null;
+  readonly comment: string | null;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+/** A page of feedback. */
+export interface FeedbackPage {
+  readonly feedback: readonly Feedback[];
+  /** Where the next page begins; `null` after the last. */
+  readonly next: number | null;
+}
+
 /** Keeps traces in batches, off the hot path, within a retention limit. */
 export interface TraceStore {
   /** Never throws and never waits: a trace that cannot be kept is counted, not allowed to fail an answer. */
   record(trace: Trace): void;
   /** A trace of this tenant, also one that was recorded a moment ago. */
   get(tenant: string, id: string): Promise<Trace | undefined>;
+  /**
+   * Keeps a judgement for as long as its trace, in the place of an earlier one of the same principal of the same retrieval and document.
+   * On disk when it resolves, but for a crash of the machine.
+   * @returns `gone` when the trace is not there any more, `full` when the retrieval has `limits.feedbackPerRetrieval` judgements.
+   */
+  judge(feedback: Feedback): Promise<"kept" | "gone" | "full">;
+  /** All judgements of a retrieval, earliest first. */
+  feedback(tenant: string, retrieval: string): Promise<readonly Feedback[]>;
+  /** The judgements of a tenant in the order in which they were given, after a position (0 = from the first). */
+  allFeedback(tenant: string, after: number, limit: number): Promise<FeedbackPage>;
   /** Writes what waits. */
   flush(): Promise<void>;
   /** Traces that could not be kept since the start. */

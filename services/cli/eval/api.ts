@@ -25,6 +25,8 @@ const pageSchema = z.object({
 });
 const traceSchema = z.object({
   candidates: z.array(z.object({ source: z.string(), document_id: z.string(), gate: z.string() })),
+  /** Whatever numbers the confidence was made from, by name. */
+  features: z.record(z.string(), z.number()).nullable(),
 });
 /** What eval reads of a caller's own trace. */
 export type OwnTrace = z.infer<typeof traceSchema>;
@@ -65,11 +67,12 @@ export class Api {
    */
   async put(document: MappedDocument, token: string): Promise<number | undefined> {
     const quality = {
+      ...document.quality,
       ...(document.updatedAt === null ? {} : { updated_at: document.updatedAt }),
       ...(document.owner === null ? {} : { owner: document.owner }),
       ...(document.supersedes.length === 0 ? {} : { supersedes: document.supersedes }),
     };
-    const reply = await this.send("PUT", `${documentPath(document.source, document.id)}?wait=true`, token, {
+    const reply = await this.send("PUT", `${documentPath(document.source, document.documentId)}?wait=true`, token, {
       version: 1,
       title: document.title,
       ...(document.url === null ? {} : { url: document.url }),

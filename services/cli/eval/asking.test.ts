@@ -46,18 +46,27 @@ const answered = (confidence: number, over: Partial<typeof passage> = {}): Retri
   passages: [{ ...passage, ...over }],
 });
 const traceOf = (...candidates: [string, string][]): Answer["trace"] => ({
+  features: { best: candidates.length },
   candidates: candidates.map(([document_id, gate]) => ({ source: "s", document_id, gate })),
 });
+const nameOf = (_source: string, documentId: string) => documentId;
 
 test("the ranking is the one before the floor and confidence gates, without what quality or the re-check dropped", () => {
   const trace = traceOf(["a", "returned"], ["b", "floor"], ["c", "confidence"], ["d", "stale"], ["e", "recheck"]);
-  expect(hitsOf(trace)).toEqual(["a", "b", "c"]);
+  expect(hitsOf({ trace, nameOf })).toEqual(["a", "b", "c"]);
 });
 
 test("the more confident response leads, its documents come first, and none comes twice", () => {
-  const red: Answer = { response: abstained(0.2), trace: traceOf(["a", "confidence"], ["p", "confidence"]) };
-  const blue: Answer = { response: answered(0.7), trace: traceOf(["p", "returned"], ["b", "floor"]) };
-  expect(unite([red, blue])).toEqual({ score: 0.7, outcome: "answered", reason: null, hits: ["p", "b", "a"] });
+  const red: Answer = { response: abstained(0.2), trace: traceOf(["a", "confidence"], ["p", "confidence"]), nameOf };
+  const blue: Answer = { response: answered(0.7), trace: traceOf(["p", "returned"], ["b", "floor"]), nameOf };
+  expect(unite([red, blue])).toEqual({
+    score: 0.7,
+    outcome: "answered",
+    reason: null,
+    hits: ["p", "b", "a"],
+    // Of the leading response.
+    features: { best: 2 },
+  });
   expect(unite([red]).reason).toBe("low_confidence");
 });
 
@@ -65,6 +74,7 @@ test("equally confident responses keep the order of the tenants, and at most fif
   const many = (prefix: string): Answer => ({
     response: abstained(0),
     trace: traceOf(...Array.from({ length: 40 }, (_, at): [string, string] => [`${prefix}${at}`, "floor"])),
+    nameOf,
   });
   const { hits } = unite([many("a"), many("b")]);
   expect(hits).toHaveLength(50);
@@ -72,7 +82,7 @@ test("equally confident responses keep the order of the tenants, and at most fif
 });
 
 test("a user without any answer has an error, not an abstention", () => {
-  expect(unite([])).toEqual({ score: 0, outcome: "error", reason: null, hits: [] });
+  expect(unite([])).toEqual({ score: 0, outcome: "error", reason: null, hits: [], features: null });
 });
 
 test("only the random id is left out of a comparison, and the first difference is shown", () => {
@@ -170,7 +180,8 @@ test("an outdated version above its current one counts, unless the user may not 
   if (first === undefined) throw new Error("a document");
   const old = { ...first, id: "old", meta: { supersededBy: "new" } };
   const withOld = { ...set, documents: [old, { ...first, id: "new" }] };
-  const user = (visible: string[]) => new Map([["u", { id: "u", tokens: [], visible: new Set(visible) }]]);
+  const user = (visible: string[]) =>
+    new Map([["u", { id: "u", name: "u", agents: [], tokens: [], visible: new Set(visible) }]]);
   const [query] = set.queries;
   if (query === undefined) throw new Error("a query");
   const rest = {
@@ -178,6 +189,7 @@ test("an outdated version above its current one counts, unless the user may not 
     query,
     score: 0,
     reason: null,
+    features: null,
     candidates: [],
     ms: [],
     responses: [],

@@ -2,7 +2,7 @@ import type { RetrieveResponse } from "#core/retrieval/response.ts";
 import type { Api, OwnTrace } from "./api.ts";
 import type { DataQuery } from "./dataset.ts";
 import { type Corpus, foreignPassages, hiddenNames, type Leak } from "./leaks.ts";
-import type { MappedUser } from "./mapping.ts";
+import type { MappedUser, Mapping } from "./mapping.ts";
 
 /** Ranked documents kept of one question. */
 const hitsKept = 50;
@@ -19,6 +19,8 @@ export interface Asked {
   readonly reason: string | null;
   /** Ranked documents before the floor and confidence gates, without repeats. */
   readonly hits: readonly string[];
+  /** What the confidence was made from, by the trace of the leading response; `null` without one. */
+  readonly features: Readonly<Record<string, number>> | null;
   /** Candidates that the user's own traces show, per tenant. */
   readonly candidates: readonly number[];
   /** Times of the retrieve requests, ms. */
@@ -35,27 +37,30 @@ export interface Asked {
 export interface Answer {
   readonly response: RetrieveResponse;
   readonly trace: OwnTrace;
+  /** The name in the set of a document of the service. */
+  readonly nameOf: (source: string, documentId: string) => string;
 }
 
 /** Documents of a trace in rank order, as they were before the floor and confidence gates. */
-export function hitsOf(trace: OwnTrace): readonly string[] {
-  return trace.candidates.filter(({ gate }) => !dropped.has(gate)).map((candidate) => candidate.document_id);
+export function hitsOf({ trace, nameOf }: Pick<Answer, "trace" | "nameOf">): readonly string[] {
+  return trace.candidates.filter(({ gate }) => !dropped.has(gate)).map((one) => nameOf(one.source, one.document_id));
 }
 
 /**
  * Unites what a user of several tenants got: the more confident response leads and its documents come first; equally confident
  * ones in the order of the tenants. At most fifty documents, without repeats.
  */
-export function unite(answers: readonly Answer[]): Pick<Asked, "score" | "outcome" | "reason" | "hits"> {
+export function unite(answers: readonly Answer[]): Pick<Asked, "score" | "outcome" | "reason" | "hits" | "features"> {
   const [leader, ...others] = answers.toSorted((a, b) => b.response.confidence - a.response.confidence);
-  if (leader === undefined) return { score: 0, outcome: "error", reason: null, hits: [] };
+  if (leader === undefined) return { score: 0, outcome: "error", reason: null, hits: [], features: null };
   const { response } = leader;
-  const hits = [leader, ...others].flatMap(({ trace }) => hitsOf(trace));
+  const hits = [leader, ...others].flatMap(hitsOf);
   return {
     score: response.confidence,
     outcome: response.outcome,
     reason: response.outcome === "abstained" ? response.reason : null,
     hits: [...new Set(hits)].slice(0, hitsKept),
+    features: leader.trace.features,
   };
 }
 
@@ -77,6 +82,9 @@ export function shapeOf(value: unknown): string {
 export interface AskContext {
   readonly api: Api;
   readonly corpus: Corpus;
+  readonly nameOf: Mapping["nameOf"];
+  /** Text that no response may hold, whoever asks. */
+  readonly never: readonly string[];
   /** Called with everything hidden that came out. */
   readonly onLeak: (leak: Leak) => void;
   /** Called with every request that did not succeed. */
@@ -85,9 +93,9 @@ export interface AskContext {
 
 /** Asks one query as one user, once per tenant, reads the user's own traces, and looks for leaks in all of it. */
 export async function ask(
-  { api, corpus, onLeak, onError }: AskContext,
+  { api, corpus, nameOf, never, onLeak, onError }: AskContext,
   user: MappedUser,
-  tokens: readonly { readonly token: string }[],
+  tokens: readonly { readonly tenant: string; readonly token: string }[],
   query: DataQuery,
   keepResponses: boolean,
 ): Promise<Asked> {
@@ -102,7 +110,8 @@ export async function ask(
     report("error", hiddenNames(body, query.text, corpus, user.visible));
     onError({ user: user.id, query: query.id, status, body });
   };
-  for (const { token } of tokens) {
+  for (const { tenant, token } of tokens) {
+    const nameHere = (source: string, documentId: string) => nameOf(tenant, source, documentId);
     const { reply, response } = await api.retrieve(query.text, token);
     ms.push(reply.ms);
     if (keepResponses) responses.push(withoutRandom(reply.status, reply.body));
@@ -112,14 +121,19 @@ export async function ask(
     }
     shapes.add(`${response.outcome} ${shapeOf(response)}`);
     report("response", hiddenNames(reply.body, query.text, corpus, user.visible));
-    report("response", foreignPassages(response, corpus, user.visible));
+    report("response", foreignPassages(response, corpus, user.visible, nameHere));
+    const text = response.passages.map((passage) => passage.text).join("\n");
+    report(
+      "response",
+      never.filter((one) => text.includes(one)).map((document) => ({ what: "never", document })),
+    );
     const own = await api.trace(response.id, token);
     if (own.trace === undefined) {
       failed(own.reply.status, own.reply.body);
       continue;
     }
     report("trace", hiddenNames(own.reply.body, query.text, corpus, user.visible));
-    answers.push({ response, trace: own.trace });
+    answers.push({ response, trace: own.trace, nameOf: nameHere });
   }
   const first = answers[0]?.response;
   return {

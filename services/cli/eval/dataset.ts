@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { abstainReasons } from "#core/retrieval/response.ts";
 import { UsageError } from "../terminal.ts";
 
 const documentSchema = z.object({
@@ -18,6 +19,25 @@ const documentSchema = z.object({
 /** A document of a set. */
 export type DataDocument = z.infer<typeof documentSchema>;
 
+/** Who asks a query of a set over a folder. Names stand without their kind, as in policies/tests. */
+export const callerSchema = z.strictObject({
+  tenant: z.string().min(1),
+  user: z.string().min(1),
+  groups: z.array(z.string()),
+  agents: z.array(z.string()).optional(),
+});
+export type DataCaller = z.infer<typeof callerSchema>;
+
+/** Reasons for which there was nothing readable: which of them it is depends on the encoder alone. */
+export const nothingReadable = ["no_match", "below_similarity", "low_confidence"] as const;
+
+/** `document` must come first in an answer; `reason` must be the one of an abstention. */
+export const expectSchema = z.union([
+  z.strictObject({ outcome: z.literal("answered"), document: z.string().optional() }),
+  z.strictObject({ outcome: z.literal("abstained"), reason: z.enum([...abstainReasons, "nothing_readable"]) }),
+]);
+export type DataExpect = z.infer<typeof expectSchema>;
+
 const querySchema = z.object({
   id: z.string().min(1),
   text: z.string(),
@@ -26,9 +46,26 @@ const querySchema = z.object({
   kind: z.string(),
   split: z.enum(["calib", "test"]),
   tenant: z.string().nullish(),
+  fold: z.int().nonnegative().nullish(),
+  /** What belongs together (an article, a folder): resampled together, and never cut by a fold. */
+  group: z.string().nullish(),
+  /** The same, as the FAQ sets call it. */
+  product: z.string().nullish(),
+  /** Who asks; only in a set of one's own over a folder. */
+  caller: callerSchema.optional(),
+  /** Documents that must not come first; only counted. */
+  wrong: z.array(z.string()).optional(),
+  /** What must come out, whatever the figures say. */
+  expect: expectSchema.optional(),
+  /** Text that must be in no response to anybody. */
+  never: z.string().min(1).optional(),
 });
 /** A query of a set with its judgement. */
 export type DataQuery = z.infer<typeof querySchema>;
+
+/** The group of a query; `null` where its set has none. */
+export const groupOf = (query: Pick<DataQuery, "group" | "product">): string | null =>
+  query.group ?? query.product ?? null;
 
 const names = z.array(z.string());
 const aclSchema = z.object({
@@ -89,6 +126,14 @@ export interface Dataset {
   readonly visible: readonly DataVisible[];
 }
 
+/** The queries of a folder's `queries.jsonl`. @throws UsageError naming file and line of what is not in the layout. */
+export async function readQueries(folder: string): Promise<DataQuery[]> {
+  const file = join(folder, "queries.jsonl");
+  const queries = await lines(querySchema, file);
+  unique(queries, (query) => query.id, file);
+  return queries;
+}
+
 async function text(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
@@ -135,10 +180,9 @@ function unique<T>(items: readonly T[], key: (item: T) => string, file: string):
 export async function readDataset(folder: string, superseded = false): Promise<Dataset> {
   const file = (name: string) => join(folder, name);
   const documents = await lines(documentSchema, file("corpus.jsonl"));
-  const queries = await lines(querySchema, file("queries.jsonl"));
+  const queries = await readQueries(folder);
   if (superseded) documents.push(...(await lines(documentSchema, file("superseded.jsonl"))));
   unique(documents, (document) => document.id, file("corpus.jsonl"));
-  unique(queries, (query) => query.id, file("queries.jsonl"));
   const base = {
     documents,
     queries,

@@ -1,9 +1,13 @@
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import { exitCodeOf, processTerminal, type Terminal, UsageError } from "../terminal.ts";
+import { exitCodeOf, printable, processTerminal, type Terminal, UsageError } from "../terminal.ts";
 import type { Asked } from "./asking.ts";
-import { evaluate, isClean } from "./evaluate.ts";
-import { readOptions, usage } from "./options.ts";
+import { checkComparable, compare, comparisonLines, readBaseline } from "./baseline.ts";
+import { type EvalReport, isClean, reportJson } from "./eval-report.ts";
+import { evaluate } from "./evaluate.ts";
+import { featureLines } from "./features-file.ts";
+import { htmlOf } from "./html/page.ts";
+import { type EvalOptions, readOptions, usage } from "./options.ts";
 import { inSplit } from "./plan.ts";
 import { tablesOf } from "./report.ts";
 
@@ -32,11 +36,13 @@ function checkWritable(file: string | undefined): void {
 }
 
 /**
- * `reticent eval DIR`: measures the service on a set, through its HTTP API.
- * @returns 0; 1 when anything hidden came out, a visible set differs from the oracle, or the service failed; 2 for wrong usage.
+ * `reticent eval DIR`: measures the service on a set, through its HTTP API; `reticent eval record` adds a case to a set.
+ * @returns 0; 1 when anything hidden came out, a visible set differs from the oracle, the service failed, an expected outcome did not
+ *   come, or a figure dropped against the baseline; 2 for wrong usage.
  */
 export async function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   const { stdout, stderr } = terminal;
+
   // Leaves through `exit`, whose listeners remove the temporary folders.
   const interrupted = () => process.exit(130);
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
@@ -49,20 +55,55 @@ export async function run(args: readonly string[], terminal: Terminal = processT
           stdout.write(usage);
           return 0;
         }
-        checkWritable(options.runFile);
-        checkWritable(options.pairsFile);
-        const { report, run: asked, asked: all } = await evaluate(options, stderr);
-        if (options.runFile !== undefined) {
-          const chosen = asked.filter(({ query }) => !options.splitGiven || inSplit(query, options.split));
-          write(options.runFile, chosen.map(runLine));
-        }
-        if (options.pairsFile !== undefined) write(options.pairsFile, all.map(pairLine));
-        stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : tablesOf(report));
-        return isClean(report) ? 0 : 1;
+        return await measure(options, terminal);
       },
       stderr,
     );
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
   }
+}
+
+async function measure(options: EvalOptions, { stdout, stderr }: Terminal): Promise<number> {
+  const { runFile, pairsFile, featuresFile, htmlFile, baselineFile } = options;
+  const baseline = baselineFile === undefined ? undefined : readBaseline(baselineFile);
+  for (const file of [runFile, pairsFile, featuresFile, htmlFile]) checkWritable(file);
+  const { report: found, run: asked, asked: all, judged } = await evaluate(options, stderr);
+  let report: EvalReport = found;
+  if (baseline !== undefined) {
+    checkComparable(baseline, found, baselineFile ?? "");
+    report = { ...found, baseline: compare(baseline, found) };
+  }
+  const wanted = ({ query }: Pick<Asked, "query">) => !options.splitGiven || inSplit(query, options.split);
+  if (runFile !== undefined) write(runFile, asked.filter(wanted).map(runLine));
+  if (pairsFile !== undefined) write(pairsFile, all.map(pairLine));
+  if (featuresFile !== undefined) {
+    const pairs = judged.filter(({ one }) => wanted(one));
+    write(
+      featuresFile,
+      featureLines(options.name, asked.filter(wanted), pairs).map((line) => JSON.stringify(line)),
+    );
+  }
+  if (htmlFile !== undefined) writeFileSync(htmlFile, htmlOf(report));
+  stdout.write(options.json ? reportJson(report) : tablesOf(report));
+  for (const line of failuresOf(report)) stderr.write(`reticent eval: ${printable(line)}\n`);
+  const dropped = report.baseline?.metrics.some(({ verdict }) => verdict === "dropped") ?? false;
+  return isClean(report) && !dropped ? 0 : 1;
+}
+
+/** One line for each thing that fails the run, and for each figure that changed against the baseline. */
+function failuresOf({ leaks, errors, visibility, isolation, expectations, baseline }: EvalReport): readonly string[] {
+  const count = (what: string, found: number) => (found === 0 ? [] : [`${what}: ${found}`]);
+  return [
+    ...count("hidden documents seen", leaks.found),
+    ...count("hidden documents told apart from missing ones", leaks.told.length),
+    ...count("failed requests", errors.count),
+    ...count("visible sets that differ, by the filter", visibility.users - visibility.equal_by_filter),
+    ...count("visible sets that differ, by the re-check", visibility.users - visibility.equal_by_recheck),
+    ...count("responses that hidden documents changed", isolation?.mismatches.length ?? 0),
+    ...(expectations?.failed ?? []).map(
+      (one) => `not as expected: ${one.query} (${one.user}): ${one.got}, instead of ${one.expected}`,
+    ),
+    ...(baseline === null ? [] : comparisonLines(baseline)),
+  ];
 }

@@ -1,65 +1,25 @@
 import { type Output, progressBar, UsageError } from "../terminal.ts";
 import { type Asked, ask } from "./asking.ts";
-import { readDataset } from "./dataset.ts";
-import { type Figures, figuresOf, itemOfPair, itemOfQuery, pairKey, pairsOf } from "./figures.ts";
-import { type Instance, startInstance } from "./instance.ts";
+import type { DataPair } from "./dataset.ts";
+import { type EvalReport, reportFormat } from "./eval-report.ts";
+import { expectationFigures, wrongFirst } from "./expectations.ts";
+import { figuresOf, itemOfPair, itemOfQuery, pairKey, pairsOf } from "./figures.ts";
+import type { Instance, Loaded } from "./instance.ts";
 import { checkUser, type IsolationFigures, type Mismatch } from "./isolation.ts";
-import { type KindFigures, kindFigures } from "./kinds.ts";
+import { kindFigures } from "./kinds.ts";
 import { corpusOf, type Leak } from "./leaks.ts";
-import { mapDataset } from "./mapping.ts";
 import { quantile } from "./metrics.ts";
 import type { EvalOptions, Split } from "./options.ts";
-import { inSplit, judgedPairs, planOf } from "./plan.ts";
-import { type SupersededFigures, supersededFigures } from "./superseded.ts";
+import { inSplit, judgedPairs, type Plan, planOf } from "./plan.ts";
+import { storedItem } from "./stored-items.ts";
+import { supersededFigures } from "./superseded.ts";
 import { addedIds, checkVisibility, probeHidden, type UserVisibility } from "./visibility-check.ts";
+import { openWorld, type World } from "./world.ts";
 
-/** Times of a kind of request as the client sees them, ms. */
-export interface Latency {
-  readonly requests: number;
-  readonly p50_ms: number;
-  readonly p95_ms: number;
-  readonly p99_ms: number;
-}
-
-/** Everything that an evaluation found; what `--json` prints. */
-export interface EvalReport {
-  readonly set: string;
-  readonly split: Split;
-  /** The gates and the model that were in force, as the first response says. */
-  readonly service: { readonly model: string; readonly floor: number; readonly threshold: number } | null;
-  readonly indexed: {
-    /** Documents of the set. */
-    readonly documents: number;
-    /** Documents put: one of several tenants counts once for each. */
-    readonly stored: number;
-    readonly chunks: number | null;
-    readonly seconds: number;
-    readonly documents_per_second: number;
-  };
-  readonly visibility: {
-    readonly users: number;
-    readonly equal_by_filter: number;
-    readonly equal_by_recheck: number;
-    readonly by_user: readonly UserVisibility[];
-  };
-  readonly leaks: {
-    /** Users × queries asked, over all their tenants. */
-    readonly responses: number;
-    readonly found: number;
-    readonly first: readonly Leak[];
-    /** Hidden documents asked for by name, and those that did not look missing. */
-    readonly probes: number;
-    readonly told: readonly string[];
-  };
-  readonly errors: { readonly count: number; readonly first: readonly { status: number; body: string }[] };
-  /** By split: judged by the queries' own relevance. */
-  readonly queries: Readonly<Record<string, Figures>>;
-  /** By split: judged by what each user may see. Only for a set with access lists. */
-  readonly pairs: Readonly<Record<string, Figures>> | null;
-  readonly kinds: Readonly<Record<string, KindFigures>> | null;
-  readonly latency: Latency;
-  readonly superseded: { readonly queries: SupersededFigures; readonly users_and_queries: SupersededFigures } | null;
-  readonly isolation: IsolationFigures | null;
+/** An answer with the pair that judges it. */
+interface JudgedPair {
+  readonly pair: DataPair;
+  readonly one: Asked;
 }
 
 /** The report and what the files are written from. */
@@ -68,6 +28,7 @@ export interface Evaluation {
   /** One per query of the run, asked by the reader of the query. */
   readonly run: readonly Asked[];
   readonly asked: readonly Asked[];
+  readonly judged: readonly JudgedPair[];
 }
 
 const shown = 20;
@@ -77,64 +38,24 @@ const shown = 20;
  * @throws UsageError for a set that is not in the layout; CommandError when the service refuses the set.
  */
 export async function evaluate(options: EvalOptions, stderr: Output): Promise<Evaluation> {
-  const set = await readDataset(options.folder, options.superseded);
-  const mapping = mapDataset(set);
+  const world = await openWorld(options);
+  const { set, mapping } = world;
   const plan = planOf(set, mapping, options);
   if (plan.queries.length === 0) throw new UsageError(`${options.folder} has no query in the split ${options.split}`);
   const pairs = judgedPairs(pairsOf(set, mapping), plan);
-  const users = new Map(mapping.users.map((user) => [user.id, user]));
-  const copies = mapping.documents.reduce((sum, document) => sum + document.tenants.length, 0);
+  const overFolder = set.access === undefined && mapping.everyoneAsks;
+  const isKept = (user: string, query: string): boolean =>
+    options.isolation && (overFolder || keptPairs.has(pairKey(user, query)));
+  const keptPairs = new Set(pairs.map((pair) => pairKey(pair.user, pair.queryId)));
 
-  const instance = await startInstance(mapping, options.trustFile);
-  let collected: Awaited<ReturnType<typeof collect>>;
+  const instance = await world.start();
+  let collected: Collected;
   try {
-    collected = await collect(instance);
+    collected = await collect(instance, world, plan, isKept, stderr);
   } finally {
     await instance.close();
   }
-  const { loaded, visibility, probes, leaks, errors, asked } = collected;
-
-  async function collect(running: Instance) {
-    const putting = progressBar(stderr, "documents", copies);
-    const put = await running.load(mapping.documents, () => putting.tick()).finally(() => putting.end());
-    const checking = progressBar(stderr, "visible sets", mapping.users.length);
-    const added = addedIds(set);
-    const checked: UserVisibility[] = [];
-    const probed = { asked: 0, told: [] as string[] };
-    for (const user of mapping.users) {
-      checked.push(await checkVisibility(running, user, set, added));
-      const one = await probeHidden(running, user, mapping);
-      probed.asked += one.asked;
-      probed.told.push(...one.told);
-      checking.tick();
-    }
-    checking.end();
-    return { loaded: put, visibility: checked, probes: probed, ...(await askAll(running)) };
-  }
-
-  async function askAll(running: Instance) {
-    const found: Leak[] = [];
-    const failures: { status: number; body: string }[] = [];
-    const results: Asked[] = [];
-    const kept = new Set(options.isolation ? pairs.map((pair) => pairKey(pair.user, pair.queryId)) : []);
-    const context = {
-      api: running.api,
-      corpus: corpusOf(set.documents),
-      onLeak: (leak: Leak) => found.push(leak),
-      onError: ({ status, body }: { status: number; body: string }) => failures.push({ status, body }),
-    };
-    const total = plan.questions.reduce((sum, { queries }) => sum + queries.length, 0);
-    const asking = progressBar(stderr, "questions", total);
-    for (const { user, queries } of plan.questions) {
-      const tokens = await running.tokensOf(user);
-      for (const query of queries) {
-        results.push(await ask(context, user, tokens, query, kept.has(pairKey(user.id, query.id))));
-        asking.tick();
-      }
-    }
-    asking.end();
-    return { leaks: found, errors: failures, asked: results };
-  }
+  const { asked } = collected;
 
   const byPair = new Map(asked.map((one) => [pairKey(one.user, one.query.id), one]));
   const run = plan.queries.flatMap((query) => {
@@ -145,34 +66,120 @@ export async function evaluate(options: EvalOptions, stderr: Output): Promise<Ev
     const one = byPair.get(pairKey(pair.user, pair.queryId));
     return one === undefined ? [] : [{ pair, one }];
   });
+  const isolation = options.isolation ? await isolate(world, overFolder ? asked : hiddenAsked(judged), stderr) : null;
+  const report = reportOf(options, world, collected, run, judged, isolation);
+  return { report, run, asked, judged };
+}
+
+interface Collected {
+  readonly loaded: Loaded;
+  readonly visibility: readonly UserVisibility[];
+  readonly probes: { readonly asked: number; readonly told: readonly string[] };
+  readonly leaks: readonly Leak[];
+  readonly errors: readonly { readonly status: number; readonly body: string }[];
+  readonly asked: readonly Asked[];
+}
+
+async function collect(
+  running: Instance,
+  { set, mapping }: World,
+  plan: Plan,
+  isKept: (user: string, query: string) => boolean,
+  stderr: Output,
+): Promise<Collected> {
+  const copies = mapping.documents.reduce((sum, document) => sum + document.tenants.length, 0);
+  const putting = progressBar(stderr, "documents", copies);
+  const loaded = await running.load(mapping.documents, () => putting.tick()).finally(() => putting.end());
+  const checking = progressBar(stderr, "visible sets", mapping.users.length);
+  const added = addedIds(set);
+  const visibility: UserVisibility[] = [];
+  const probes = { asked: 0, told: [] as string[] };
+  for (const user of mapping.users) {
+    visibility.push(await checkVisibility(running, user, set, mapping.nameOf, added));
+    const one = await probeHidden(running, user, mapping);
+    probes.asked += one.asked;
+    probes.told.push(...one.told);
+    checking.tick();
+  }
+  checking.end();
+
+  const leaks: Leak[] = [];
+  const errors: { status: number; body: string }[] = [];
+  const asked: Asked[] = [];
+  const ids = new Map(mapping.documents.map(({ id, documentId }) => [id, documentId]));
+  const context = {
+    api: running.api,
+    corpus: corpusOf(set.documents, (name) => ids.get(name) ?? name),
+    nameOf: mapping.nameOf,
+    never: set.queries.flatMap((query) => query.never ?? []),
+    onLeak: (leak: Leak) => leaks.push(leak),
+    onError: ({ status, body }: { status: number; body: string }) => errors.push({ status, body }),
+  };
+  const total = plan.questions.reduce((sum, { queries }) => sum + queries.length, 0);
+  const asking = progressBar(stderr, "questions", total);
+  for (const { user, queries } of plan.questions) {
+    const tokens = await running.tokensOf(user);
+    for (const query of queries) {
+      asked.push(await ask(context, user, tokens, query, isKept(user.id, query.id)));
+      asking.tick();
+    }
+  }
+  asking.end();
+  return { loaded, visibility, probes, leaks, errors, asked };
+}
+
+/** What users got from whom something relevant is hidden: all of their judged answers. */
+function hiddenAsked(judged: readonly JudgedPair[]): readonly Asked[] {
+  const hidden = new Set(judged.filter(({ pair }) => pair.kind.startsWith("hidden-")).map(({ pair }) => pair.user));
+  return judged.filter(({ pair }) => hidden.has(pair.user)).map(({ one }) => one);
+}
+
+async function isolate(world: World, compared: readonly Asked[], stderr: Output): Promise<IsolationFigures> {
+  const byUser = Map.groupBy(compared, (one) => one.user);
+  const comparing = progressBar(stderr, "isolation", compared.length);
+  const mismatches: Mismatch[] = [];
+  let responses = 0;
+  let users = 0;
+  for (const user of world.mapping.users) {
+    const own = byUser.get(user.id);
+    if (own === undefined) continue;
+    const checked = await checkUser(world, user, own, () => comparing.tick());
+    mismatches.push(...checked.mismatches);
+    responses += checked.responses;
+    users++;
+  }
+  comparing.end();
+  return { users, responses, mismatches };
+}
+
+function reportOf(
+  options: EvalOptions,
+  { set, mapping }: World,
+  { loaded, visibility, probes, leaks, errors, asked }: Collected,
+  run: readonly Asked[],
+  judged: readonly JudgedPair[],
+  isolation: IsolationFigures | null,
+): EvalReport {
+  const users = new Map(mapping.users.map((user) => [user.id, user]));
   const reported: readonly Split[] = options.split === "all" ? ["calib", "test", "all"] : [options.split];
   const bySplit = <T>(compute: (split: Split) => T) =>
     Object.fromEntries(reported.map((split) => [split, compute(split)]));
-
-  const isolation = options.isolation ? await isolate() : null;
-
-  async function isolate(): Promise<IsolationFigures> {
-    const hidden = new Set(pairs.filter((pair) => pair.kind.startsWith("hidden-")).map((pair) => pair.user));
-    const work = [...hidden].flatMap((id) => users.get(id) ?? []);
-    const comparing = progressBar(stderr, "isolation", judged.filter(({ pair }) => hidden.has(pair.user)).length);
-    const mismatches: Mismatch[] = [];
-    let responses = 0;
-    for (const user of work) {
-      const own = judged.filter(({ pair }) => pair.user === user.id).map(({ one }) => one);
-      const checked = await checkUser(mapping, options.trustFile, user, own, () => comparing.tick());
-      mismatches.push(...checked.mismatches);
-      responses += checked.responses;
-    }
-    comparing.end();
-    return { users: work.length, responses, mismatches };
-  }
-
+  const inside = run.filter(({ query }) => inSplit(query, options.split));
+  const queryItems = (split: Split) => run.filter(({ query }) => inSplit(query, split)).map(itemOfQuery);
+  const pairItems = (split: Split) =>
+    judged.filter(({ one }) => inSplit(one.query, split)).map(({ pair, one }) => itemOfPair(pair, one));
   const times = asked.flatMap((one) => one.ms);
-  const gates = asked.find((one) => one.gates !== null)?.gates ?? null;
-  const report: EvalReport = {
+  const superseded = (answers: readonly Asked[]) =>
+    supersededFigures(
+      answers.filter(({ query }) => inSplit(query, options.split)),
+      set,
+      users,
+    );
+  return {
+    format: reportFormat,
     set: options.name,
     split: options.split,
-    service: gates,
+    service: asked.find((one) => one.gates !== null)?.gates ?? null,
     indexed: {
       documents: mapping.documents.length,
       stored: loaded.documents,
@@ -194,49 +201,28 @@ export async function evaluate(options: EvalOptions, stderr: Output): Promise<Ev
       told: probes.told.slice(0, shown),
     },
     errors: { count: errors.length, first: errors.slice(0, shown) },
-    queries: bySplit((split) => figuresOf(run.filter(({ query }) => inSplit(query, split)).map(itemOfQuery))),
-    pairs:
-      judged.length === 0
-        ? null
-        : bySplit((split) =>
-            figuresOf(
-              judged.filter(({ one }) => inSplit(one.query, split)).map(({ pair, one }) => itemOfPair(pair, one)),
-            ),
-          ),
-    kinds: judged.length === 0 ? null : kindFigures(judged),
+    queries: bySplit((split) => figuresOf(queryItems(split))),
+    pairs: judged.length === 0 ? null : bySplit((split) => figuresOf(pairItems(split))),
+    kinds: kindsOf(run, judged, set.access === undefined && mapping.everyoneAsks),
     latency: {
       requests: times.length,
       p50_ms: quantile(times, 0.5),
       p95_ms: quantile(times, 0.95),
       p99_ms: quantile(times, 0.99),
     },
-    superseded: options.superseded
-      ? {
-          queries: supersededFigures(
-            run.filter(({ query }) => inSplit(query, options.split)),
-            set,
-            users,
-          ),
-          users_and_queries: supersededFigures(
-            asked.filter(({ query }) => inSplit(query, options.split)),
-            set,
-            users,
-          ),
-        }
-      : null,
+    superseded: options.superseded ? { queries: superseded(run), users_and_queries: superseded(asked) } : null,
     isolation,
+    expectations: expectationFigures(inside),
+    wrong: wrongFirst(inside),
+    baseline: null,
+    values: {
+      queries: queryItems(options.split).map(storedItem),
+      pairs: judged.length === 0 ? null : pairItems(options.split).map(storedItem),
+    },
   };
-  return { report, run, asked };
 }
 
-/** False when something came out that must never come out, or when the service failed. */
-export function isClean({ visibility, leaks, errors, isolation }: EvalReport): boolean {
-  return (
-    leaks.found === 0 &&
-    leaks.told.length === 0 &&
-    errors.count === 0 &&
-    visibility.equal_by_filter === visibility.users &&
-    visibility.equal_by_recheck === visibility.users &&
-    (isolation === null || isolation.mismatches.length === 0)
-  );
+function kindsOf(run: readonly Asked[], judged: readonly JudgedPair[], overFolder: boolean) {
+  if (overFolder) return kindFigures(run.map((one) => ({ pair: one.query, one })));
+  return judged.length === 0 ? null : kindFigures(judged);
 }

@@ -6,8 +6,7 @@ import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
 import { Api, ServiceError } from "./api.ts";
-import { type MappedDocument, type MappedUser, type Mapping, ownGroups } from "./mapping.ts";
-import { writePolicyFolder } from "./policy-folder.ts";
+import { type MappedDocument, type MappedUser, ownGroups } from "./mapping.ts";
 
 const dayMs = 86_400_000;
 const tokenTtlS = 24 * 3600;
@@ -42,8 +41,8 @@ export interface Loaded {
   readonly seconds: number;
 }
 
-/** Starts an instance for a mapped set. @param trustFile a trust.yaml whose `models` are used. */
-export async function startInstance(mapping: Mapping, trustFile: string): Promise<Instance> {
+/** Starts an empty instance. @param writePolicies writes its policy folder, which is there and empty. */
+export async function startInstance(writePolicies: (folder: string) => Promise<void>): Promise<Instance> {
   const folder = mkdtempSync(join(tmpdir(), "reticent-eval-"));
   folders.add(folder);
   const remove = () => {
@@ -55,7 +54,7 @@ export async function startInstance(mapping: Mapping, trustFile: string): Promis
   try {
     mkdirSync(dataDir);
     mkdirSync(policyDir);
-    await writePolicyFolder(policyDir, mapping, trustFile);
+    await writePolicies(policyDir);
     const config = defaultConfig({
       host: "127.0.0.1",
       port: 0,
@@ -68,15 +67,15 @@ export async function startInstance(mapping: Mapping, trustFile: string): Promis
     });
     const service = await startService(config);
     const api = new Api(service.url.replace(/\/$/, ""));
-    const tokenFor = (tenant: string, user: string, groups: readonly string[]) =>
-      signToken({ dataDir, tenant, user, groups, agents: [], ttlS: tokenTtlS, audience: config.audience });
+    const tokenFor = (tenant: string, user: string, groups: readonly string[], agents: readonly string[] = []) =>
+      signToken({ dataDir, tenant, user, groups, agents, ttlS: tokenTtlS, audience: config.audience });
     return {
       api,
       tokensOf: (user, extraGroups = []) =>
         Promise.all(
           user.tokens.map(async ({ tenant, groups }) => ({
             tenant,
-            token: await tokenFor(tenant, user.id, [...groups, ...extraGroups]),
+            token: await tokenFor(tenant, user.name, [...groups, ...extraGroups], user.agents),
           })),
         ),
       load: (documents, done) =>

@@ -1,7 +1,7 @@
 import type { Asked } from "./asking.ts";
 import { withoutRandom } from "./asking.ts";
-import { startInstance } from "./instance.ts";
-import type { MappedUser, Mapping } from "./mapping.ts";
+import type { MappedUser } from "./mapping.ts";
+import type { World } from "./world.ts";
 
 /** A response that hidden documents changed. */
 export interface Mismatch {
@@ -34,18 +34,17 @@ export function firstDifference(a: string, b: string, around = 60): { a: string;
  * @param asked what the user got from the instance with all documents, with the responses kept.
  */
 export async function checkUser(
-  mapping: Mapping,
-  trustFile: string,
+  world: Pick<World, "mapping" | "start">,
   user: MappedUser,
   asked: readonly Asked[],
   done: () => void,
 ): Promise<{ responses: number; mismatches: readonly Mismatch[] }> {
   // The policy folder is the same one, so that nothing but the documents differs.
-  const instance = await startInstance(mapping, trustFile);
+  const instance = await world.start();
   try {
     const homes = new Set(user.tokens.map(({ tenant }) => tenant));
     await instance.load(
-      mapping.documents
+      world.mapping.documents
         .filter((document) => user.visible.has(document.id))
         .map((document) => ({ ...document, tenants: document.tenants.filter((tenant) => homes.has(tenant)) })),
     );

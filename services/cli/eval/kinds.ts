@@ -1,5 +1,4 @@
 import type { Asked } from "./asking.ts";
-import type { DataPair } from "./dataset.ts";
 import { quantile } from "./metrics.ts";
 
 /** What pairs of one kind got: for comparing hidden documents with missing ones. */
@@ -16,7 +15,7 @@ export interface KindFigures {
 
 /** Sums up the answers by the kind of their pair. */
 export function kindFigures(
-  judged: readonly { readonly pair: DataPair; readonly one: Asked }[],
+  judged: readonly { readonly pair: { readonly kind: string }; readonly one: Asked }[],
 ): Readonly<Record<string, KindFigures>> {
   const kinds = Map.groupBy(judged, ({ pair }) => pair.kind);
   const median = (values: readonly number[]) => (values.length === 0 ? null : quantile(values, 0.5));

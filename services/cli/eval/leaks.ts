@@ -6,21 +6,23 @@ export interface Leak {
   readonly where: "response" | "trace" | "error" | "document";
   readonly user: string;
   readonly query: string;
-  readonly what: "id" | "title" | "text";
+  readonly what: "id" | "title" | "text" | "never";
   /** The hidden document, or the one that a passage wrongly claims to come from. */
   readonly document: string;
 }
 
-/** The documents of a set, found by id and by title. */
+/** The documents of a set, found by name, by id in the service, and by title. */
 export interface Corpus {
-  readonly byId: ReadonlyMap<string, DataDocument>;
+  readonly byName: ReadonlyMap<string, DataDocument>;
+  readonly byId: ReadonlyMap<string, readonly DataDocument[]>;
   readonly byTitle: ReadonlyMap<string, readonly DataDocument[]>;
 }
 
-/** Prepares a set for the search for leaks. */
-export function corpusOf(documents: readonly DataDocument[]): Corpus {
+/** Prepares a set for the search for leaks. @param idOf the id in the service of a document, by its name in the set. */
+export function corpusOf(documents: readonly DataDocument[], idOf: (name: string) => string = (name) => name): Corpus {
   return {
-    byId: new Map(documents.map((document) => [document.id, document])),
+    byName: new Map(documents.map((document) => [document.id, document])),
+    byId: Map.groupBy(documents, (document) => idOf(document.id)),
     byTitle: Map.groupBy(documents, (document) => document.title),
   };
 }
@@ -36,7 +38,7 @@ function* stringsOf(value: unknown): Generator<string> {
   }
 }
 
-/** Ids and titles of hidden documents in a JSON body. A title that a visible document has too tells nothing. */
+/** Ids and titles of hidden documents in a JSON body. One that a visible document has too tells nothing. */
 export function hiddenNames(
   body: string,
   echoed: string,
@@ -52,11 +54,14 @@ export function hiddenNames(
   const found: Pick<Leak, "what" | "document">[] = [];
   for (const text of stringsOf(value)) {
     if (text === echoed) continue;
-    if (corpus.byId.has(text) && !visible.has(text)) found.push({ what: "id", document: text });
-    const titled = corpus.byTitle.get(text) ?? [];
-    const [first] = titled;
-    if (first !== undefined && titled.every((document) => !visible.has(document.id))) {
-      found.push({ what: "title", document: first.id });
+    for (const [what, named] of [
+      ["id", corpus.byId.get(text) ?? []],
+      ["title", corpus.byTitle.get(text) ?? []],
+    ] as const) {
+      const [first] = named;
+      if (first !== undefined && named.every((document) => !visible.has(document.id))) {
+        found.push({ what, document: first.id });
+      }
     }
   }
   return found;
@@ -84,9 +89,10 @@ export function foreignPassages(
   response: RetrieveResponse,
   corpus: Corpus,
   visible: ReadonlySet<string>,
+  nameOf: (source: string, documentId: string) => string = (_source, documentId) => documentId,
 ): readonly Pick<Leak, "what" | "document">[] {
   return response.passages.flatMap((passage): Pick<Leak, "what" | "document">[] => {
-    const document = corpus.byId.get(passage.document_id);
+    const document = corpus.byName.get(nameOf(passage.source, passage.document_id));
     if (document === undefined || !visible.has(document.id)) return [{ what: "id", document: passage.document_id }];
     const title = document.title.trim() === "" ? document.id : document.title;
     return [

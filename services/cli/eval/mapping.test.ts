@@ -98,8 +98,8 @@ test("without access lists every document is for everyone of its tenant, and a q
   expect(documents.every(({ acl }) => JSON.stringify(acl) === '[{"access_type":"grant","type":"everyone"}]')).toBe(
     true,
   );
-  expect(callerOf("red")?.tokens.map(({ tenant }) => tenant)).toEqual(["red"]);
-  expect(callerOf("red")?.visible.size).toBe(4);
+  expect(callerOf({ tenant: "red" })?.tokens.map(({ tenant }) => tenant)).toEqual(["red"]);
+  expect(callerOf({ tenant: "red" })?.visible.size).toBe(4);
 });
 
 test("a query that names no tenant is asked of all of them; in a set with one tenant there is one caller", async () => {
@@ -107,12 +107,12 @@ test("a query that names no tenant is asked of all of them; in a set with one te
   const several = mapDataset(
     await readDataset(writeSet({ "corpus.jsonl": tinySet["corpus.jsonl"], "queries.jsonl": [first] })),
   );
-  expect(several.callerOf(undefined)?.tokens.map(({ tenant }) => tenant)).toEqual(["blue", "red"]);
+  expect(several.callerOf({})?.tokens.map(({ tenant }) => tenant)).toEqual(["blue", "red"]);
   const plain = tinySet["corpus.jsonl"].map((document) => ({ ...document, meta: {} }));
   const single = mapDataset(await readDataset(writeSet({ "corpus.jsonl": plain, "queries.jsonl": [first] })));
   expect(single.tenants).toEqual(["main"]);
   expect(single.users.map(({ id }) => id)).toEqual(["caller"]);
-  expect(single.callerOf(undefined)?.visible.size).toBe(5);
+  expect(single.callerOf({})?.visible.size).toBe(5);
 });
 
 test("the rules let active users read every source of every tenant, and labels have none", () => {

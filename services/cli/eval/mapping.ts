@@ -3,7 +3,7 @@ import { principalName } from "#core/access/principal.ts";
 import type { ContentType } from "#core/document.ts";
 import { labelPattern, sourcePattern, tenantPattern } from "#core/limits.ts";
 import { UsageError } from "../terminal.ts";
-import type { DataAcl, DataDocument, Dataset, DataUser } from "./dataset.ts";
+import type { DataAcl, DataDocument, DataQuery, Dataset, DataUser } from "./dataset.ts";
 import { effectiveGroups } from "./groups.ts";
 import { legalName } from "./names.ts";
 import { visibleByAcl } from "./oracle.ts";
@@ -22,8 +22,10 @@ export const ownGroups = {
 
 /** A document as it is put into the service. */
 export interface MappedDocument {
-  /** Its id in the set, and in the service. */
+  /** Its name in the set. */
   readonly id: string;
+  /** Its id in the service: the same, but for a set over a folder, whose names hold tenant and source too. */
+  readonly documentId: string;
   readonly source: string;
   /** Tenants of ours that get a copy. */
   readonly tenants: readonly string[];
@@ -37,11 +39,17 @@ export interface MappedDocument {
   readonly owner: string | null;
   /** Older documents of the same tenant and source that this one replaces. */
   readonly supersedes: readonly string[];
+  /** The other quality metadata as the API takes it. */
+  readonly quality: Readonly<Record<string, unknown>>;
 }
 
 /** A user of the set as a caller of the service: one token per tenant. */
 export interface MappedUser {
+  /** Unique among the callers of the set. */
   readonly id: string;
+  /** The user that the tokens name, and the agents that act for it. */
+  readonly name: string;
+  readonly agents: readonly string[];
   readonly tokens: readonly { readonly tenant: string; readonly groups: readonly string[] }[];
   /** Ids that the oracle lets the user see. */
   readonly visible: ReadonlySet<string>;
@@ -54,8 +62,12 @@ export interface Mapping {
   readonly labels: readonly string[];
   readonly documents: readonly MappedDocument[];
   readonly users: readonly MappedUser[];
-  /** The user that asks a query in a set without access lists, by the query's tenant. */
-  readonly callerOf: (tenant: string | null | undefined) => MappedUser | undefined;
+  /** The user that asks a query in a set without access lists. */
+  readonly callerOf: (query: Pick<DataQuery, "tenant" | "caller">) => MappedUser | undefined;
+  /** The name in the set of a document of the service. */
+  readonly nameOf: (tenant: string, source: string, documentId: string) => string;
+  /** True where every caller asks every query, because leaks are looked for in all of them. */
+  readonly everyoneAsks: boolean;
 }
 
 const tenantName = (name: string) => legalName(name, tenantPattern);
@@ -102,6 +114,7 @@ function mapDocument(
 ): MappedDocument {
   return {
     id: document.id,
+    documentId: document.id,
     source: legalName(document.source, sourcePattern),
     tenants,
     title: document.title.trim() === "" ? document.id : document.title,
@@ -113,6 +126,7 @@ function mapDocument(
     updatedAt: document.updatedAt ?? null,
     owner: document.meta.owner ?? null,
     supersedes: [],
+    quality: {},
   };
 }
 
@@ -130,6 +144,7 @@ function frame(set: Dataset, documents: readonly MappedDocument[]) {
     sources: [...new Set(documents.map((document) => document.source))].toSorted(),
     labels: [...new Set(documents.flatMap((document) => document.labels))].toSorted(),
     documents: withSupersedes(set, documents),
+    nameOf: (_tenant: string, _source: string, documentId: string) => documentId,
   };
 }
 
@@ -161,11 +176,19 @@ function mapWithAccess(set: Dataset, access: NonNullable<Dataset["access"]>): Ma
     const homes = user.tenants.length === 0 ? [none] : user.tenants.map(tenantName);
     return {
       id: user.id,
+      name: user.id,
+      agents: [],
       tokens: homes.map((tenant) => ({ tenant, groups })),
       visible: visibleByAcl(set, user),
     };
   };
-  return { tenants, ...frame(set, documents), users: access.users.map(userOf), callerOf: () => undefined };
+  return {
+    tenants,
+    ...frame(set, documents),
+    users: access.users.map(userOf),
+    callerOf: () => undefined,
+    everyoneAsks: true,
+  };
 }
 
 /** A set without access lists: every document is granted to everyone of its tenant, and one caller per tenant asks. */
@@ -176,6 +199,8 @@ function mapWithoutAccess(set: Dataset): Mapping {
   const documents = set.documents.map((document) => mapDocument(document, [homeOf(document)], everyone, []));
   const callerIn = (homes: readonly string[], id: string): MappedUser => ({
     id,
+    name: id,
+    agents: [],
     tokens: homes.map((tenant) => ({ tenant, groups: [ownGroups.members, ownGroups.active] })),
     visible: new Set(
       set.documents.filter((document) => homes.includes(homeOf(document))).map((document) => document.id),
@@ -191,7 +216,8 @@ function mapWithoutAccess(set: Dataset): Mapping {
     tenants,
     ...frame(set, documents),
     users: [...callers.values(), ...(needed ? [anywhere] : [])],
-    callerOf: (tenant) =>
+    everyoneAsks: false,
+    callerOf: ({ tenant }) =>
       (tenant ?? null) === null
         ? (anywhere ?? [...callers.values()][0])
         : callers.get(tenants.length === 1 ? (tenants[0] ?? "") : tenantName(tenant ?? "")),

@@ -74,8 +74,8 @@ export function meanOf<T>(items: readonly T[], value: (item: T) => number): Stat
   };
 }
 
-// Items by falling score, in runs of equal score: every figure over thresholds walks these runs once.
-function byFallingScore(items: readonly Judged[]): readonly (readonly number[])[] {
+/** Indices of the items by falling score, in runs of equal score: every figure over thresholds walks these runs once. */
+export function byFallingScore(items: readonly Judged[]): readonly (readonly number[])[] {
   const order = items.map((_, at) => at).toSorted((a, b) => (items[b]?.score ?? 0) - (items[a]?.score ?? 0));
   const runs: number[][] = [];
   for (const at of order) {
@@ -171,6 +171,39 @@ export function yieldAtRisk(items: readonly Judged[], risk: number): Statistic {
     }
     return best;
   };
+}
+
+/**
+ * Share of the unanswerable items that are answered at the highest threshold at which at least `rate` of the answerable ones are
+ * (one point of the ROC curve: the false positive rate at a true positive rate, without interpolation).
+ */
+export function falseAnswersAtAnsweredRate(items: readonly Judged[], rate: number): Statistic {
+  const runs = byFallingScore(items);
+  return (weights) => {
+    const { positives, negatives } = classWeights(items, weights);
+    if (positives === 0 || negatives === 0) return Number.NaN;
+    let answered = 0;
+    let wrong = 0;
+    for (const run of runs) {
+      for (const at of run) {
+        if (items[at]?.answerable) answered += weights[at] ?? 0;
+        else wrong += weights[at] ?? 0;
+      }
+      if (answered >= rate * positives - 1e-9) break;
+    }
+    return wrong / negatives;
+  };
+}
+
+/** Weight of the answerable and of the unanswerable items. */
+export function classWeights(items: readonly Judged[], weights: Weights): { positives: number; negatives: number } {
+  let positives = 0;
+  let negatives = 0;
+  for (const [at, item] of items.entries()) {
+    if (item.answerable) positives += weights[at] ?? 0;
+    else negatives += weights[at] ?? 0;
+  }
+  return { positives, negatives };
 }
 
 /** Share of the unanswerable items that the service answered at its shipped thresholds. */

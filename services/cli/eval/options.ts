@@ -1,7 +1,6 @@
 import { statSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { integerOption, parseOptions, UsageError } from "../terminal.ts";
-import { shippedPolicies } from "./policy-folder.ts";
 
 /** Queries that a figure is computed on. */
 export const splits = ["calib", "test", "all"] as const;
@@ -20,16 +19,24 @@ export interface EvalOptions {
   readonly json: boolean;
   readonly runFile: string | undefined;
   readonly pairsFile: string | undefined;
+  readonly featuresFile: string | undefined;
+  readonly htmlFile: string | undefined;
+  /** A report of an earlier run to compare with. */
+  readonly baselineFile: string | undefined;
   readonly superseded: boolean;
   readonly isolation: boolean;
-  readonly trustFile: string;
+  /** Absent = the policy folder's own, or the project's. */
+  readonly trustFile: string | undefined;
 }
 
 /** What `reticent eval --help` prints. */
 export const usage = `usage: reticent eval DIR [options]
+       reticent eval record --help
 
 Indexes a set (corpus.jsonl, queries.jsonl and, where it has them, acl.jsonl with principals.json, visibility.jsonl,
 users_visible.jsonl) in a fresh instance of the service, asks its queries over HTTP, and measures answers, abstentions and leaks.
+A set of one's own has a set.yaml instead, which names a folder of documents as \`reticent sync\` reads it, and a policy folder.
+Intervals are 95 % bootstrap intervals; where the queries have groups (articles, products), whole groups are resampled.
 
   --split calib|test|all  the queries that figures are computed on (default test)
   --limit N               only the first N queries
@@ -37,12 +44,18 @@ users_visible.jsonl) in a fresh instance of the service, asks its queries over H
   --run FILE              write a line per query: {"id","score","hits"}; without --split for the queries of all splits. In a set with
                           access lists each query is asked by the user who may read most of its relevant documents.
   --pairs FILE            write a line per user and query: {"user","query","score","outcome","reason","hits"}
+  --features FILE         write a line per judged query: {"id","set","split","fold","group","answerable","confidence","features"}; in a set
+                          with access lists per judged user and query, id and user named. Without --split for the queries of all splits.
+  --html FILE             write the report as one HTML page, without scripts or anything from outside
+  --baseline FILE         compare with the --json report of an earlier run of the same set, split and queries: a figure that dropped by
+                          more than its noise fails
   --superseded            add superseded.jsonl and acl-superseded.jsonl, and count outdated versions above current ones
   --isolation             compare responses with those of instances that hold only the user's visible documents
-  --trust FILE            take the floors and thresholds of the embedding models from here (default: the project's trust.yaml)
+  --trust FILE            take the floors and thresholds of the embedding models from here (default: the set's policy folder,
+                          or the project's)
 
-Exit code: 1 when anything hidden came out, a visible set differs from the oracle, a response differs in isolation, or a request
-failed; 2 when it is used wrongly.
+Exit code: 1 when anything hidden came out, a visible set differs from the oracle, a response differs in isolation, a request failed,
+an expected outcome did not come, or a figure dropped against the baseline; 2 when it is used wrongly.
 `;
 
 /**
@@ -60,6 +73,9 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
       json: { type: "boolean" },
       run: { type: "string" },
       pairs: { type: "string" },
+      features: { type: "string" },
+      html: { type: "string" },
+      baseline: { type: "string" },
       superseded: { type: "boolean" },
       isolation: { type: "boolean" },
       trust: { type: "string" },
@@ -83,8 +99,11 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
     json: values.json === true,
     runFile: values.run,
     pairsFile: values.pairs,
+    featuresFile: values.features,
+    htmlFile: values.html,
+    baselineFile: values.baseline,
     superseded: values.superseded === true,
     isolation: values.isolation === true,
-    trustFile: values.trust ?? join(shippedPolicies, "trust.yaml"),
+    trustFile: values.trust,
   };
 }

@@ -19,32 +19,37 @@ export const inSplit = (query: Pick<DataQuery, "split">, split: Split): boolean 
 
 /**
  * Decides who asks what.
- * - With access lists: every user asks every query, whatever the split, because leaks are looked for in all of them.
+ * - With access lists, and over a folder: every user asks every query, whatever the split, because leaks are looked for in all of them.
  * - Without: each query is asked by the caller of its tenant; the queries of the split, or of all splits where a file of the whole
  *   set is wanted and no split was named.
  * A limit takes the first queries of the split (or of all splits, as above), for every user.
  */
 export function planOf(set: Dataset, mapping: Mapping, options: EvalOptions): Plan {
-  const allSplits = !options.splitGiven && (options.runFile !== undefined || options.pairsFile !== undefined);
+  const allSplits =
+    !options.splitGiven &&
+    [options.runFile, options.pairsFile, options.featuresFile].some((file) => file !== undefined);
   const chosen = set.queries.filter((query) => allSplits || inSplit(query, options.split));
-  const everything = set.access !== undefined && options.limit === undefined;
+  const everything = mapping.everyoneAsks && options.limit === undefined;
   const queries = everything ? set.queries : chosen.slice(0, options.limit ?? chosen.length);
-  if (set.access !== undefined) {
+  const callerOf = (query: DataQuery): MappedUser => {
+    const caller = mapping.callerOf(query);
+    if (caller === undefined) {
+      throw new CommandError(`query "${query.id}": no document has its tenant "${query.tenant ?? ""}"`);
+    }
+    return caller;
+  };
+  if (mapping.everyoneAsks) {
     return {
       queries,
       questions: mapping.users.map((user) => ({ user, queries })),
-      readerOf: new Map(queries.flatMap((query) => entry(query, bestReader(query, mapping.users)))),
+      readerOf: new Map(
+        set.access === undefined
+          ? queries.map((query) => [query.id, callerOf(query)])
+          : queries.flatMap((query) => entry(query, bestReader(query, mapping.users))),
+      ),
     };
   }
-  const readerOf = new Map(
-    queries.map((query) => {
-      const caller = mapping.callerOf(query.tenant);
-      if (caller === undefined) {
-        throw new CommandError(`query "${query.id}": no document has its tenant "${query.tenant ?? ""}"`);
-      }
-      return [query.id, caller];
-    }),
-  );
+  const readerOf = new Map(queries.map((query) => [query.id, callerOf(query)]));
   const questions = mapping.users.map((user) => ({
     user,
     queries: queries.filter((query) => readerOf.get(query.id) === user),

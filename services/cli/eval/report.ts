@@ -1,6 +1,8 @@
+import { comparisonLines } from "./baseline.ts";
 import type { Estimate } from "./bootstrap.ts";
-import type { EvalReport } from "./evaluate.ts";
+import type { EvalReport } from "./eval-report.ts";
 import type { Figures } from "./figures.ts";
+import { metricNames, metrics } from "./metric-list.ts";
 
 const percentLess = (value: number | null) => (value === null ? "–" : value.toFixed(3));
 
@@ -19,20 +21,20 @@ function section(heading: string, rows: readonly (readonly [string, string])[]):
 
 function figureRows(figures: Figures): [string, string][] {
   return [
-    ["items", `${figures.items}, ${figures.answerable} answerable`],
-    ["Recall@5", shownEstimate(figures.recall_at_5)],
-    ["nDCG@10", shownEstimate(figures.ndcg_at_10)],
-    ["success@1", shownEstimate(figures.success_at_1)],
-    ["MRR@10", shownEstimate(figures.mrr_at_10)],
-    ["AUROC", shownEstimate(figures.auroc)],
-    ...Object.entries(figures.auroc_by_kind).map(([kind, value]): [string, string] => [
-      `  against ${kind}`,
-      shownEstimate(value),
+    ["items", `${figures.items}, ${figures.answerable} answerable, ${figures.clusters} clusters`],
+    ...metricNames.flatMap((name): [string, string][] => [
+      [metrics[name].title, shownEstimate(figures[name])],
+      ...(name === "auroc"
+        ? Object.entries(figures.auroc_by_kind).map(([kind, value]): [string, string] => [
+            `  against ${kind}`,
+            shownEstimate(value),
+          ])
+        : []),
     ]),
-    ["answered@far5", shownEstimate(figures.answered_at_far5)],
-    ["yield@risk5", shownEstimate(figures.yield_at_risk5)],
-    ["false answers", shownEstimate(figures.false_answer_rate)],
-    ["false abstentions", shownEstimate(figures.false_abstention_rate)],
+    ...Object.entries(figures.by_kind).map(([kind, one]): [string, string] => [
+      `${kind} (${one.items})`,
+      `answered ${shownEstimate(one.answered)}${one.answerable === 0 ? "" : `, Recall@5 ${shownEstimate(one.recall_at_5)}, nDCG@10 ${shownEstimate(one.ndcg_at_10)}`}`,
+    ]),
   ];
 }
 
@@ -62,7 +64,7 @@ function userRows({ visibility }: EvalReport): [string, string][] {
 
 /** The report as tables for a person; intervals are 95 % bootstrap intervals. */
 export function tablesOf(report: EvalReport): string {
-  const { indexed, latency, service, kinds, superseded, isolation } = report;
+  const { indexed, latency, service, kinds, superseded, isolation, expectations, wrong, baseline } = report;
   const stored = indexed.stored === indexed.documents ? "" : ` (stored ${indexed.stored}, some in several tenants)`;
   const parts = [
     section(`${report.set}: ${service === null ? "no answer" : service.model}`, [
@@ -121,6 +123,29 @@ export function tablesOf(report: EvalReport): string {
           ["", one.without_hidden],
         ]),
       ]),
+    );
+  }
+  if (expectations !== null) {
+    parts.push(
+      section("expected outcomes", [
+        ["came", `${expectations.checked - expectations.failed.length} of ${expectations.checked}`],
+        ...expectations.failed.map((one): [string, string] => [
+          `  ${one.query}`,
+          `${one.got}, instead of ${one.expected} (${one.user})`,
+        ]),
+      ]),
+    );
+  }
+  if (wrong !== null) {
+    parts.push(section("judged wrong", [["before every right one", `${wrong.wrong_first} of ${wrong.queries}`]]));
+  }
+  if (baseline !== null) {
+    const lines = comparisonLines(baseline);
+    parts.push(
+      section(
+        `against the baseline (${baseline.model ?? "unknown model"}, ${baseline.method})`,
+        lines.length === 0 ? [["same", "no figure changed by more than its noise"]] : lines.map((line) => ["", line]),
+      ),
     );
   }
   return `${parts.join("\n\n")}\n`;

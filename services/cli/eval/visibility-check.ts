@@ -28,13 +28,18 @@ export async function checkVisibility(
   instance: Instance,
   user: MappedUser,
   set: Dataset,
+  nameOf: Mapping["nameOf"],
   added: ReadonlySet<string>,
 ): Promise<UserVisibility> {
   const read = async (via: "recheck" | "filter") => {
     // The right to look through the filter comes with a group that no access list names.
     const tokens = await instance.tokensOf(user, via === "filter" ? [ownGroups.auditors] : []);
-    const pages = await Promise.all(tokens.map(({ token }) => instance.api.documents(token, via)));
-    return new Set(pages.flat().map((document) => document.id));
+    const pages = await Promise.all(
+      tokens.map(async ({ tenant, token }) =>
+        (await instance.api.documents(token, via)).map(({ source, id }) => nameOf(tenant, source, id)),
+      ),
+    );
+    return new Set(pages.flat());
   };
   const [byRecheck, byFilter] = [await read("recheck"), await read("filter")];
   const published = set.visible.find((line) => line.user === user.id);
@@ -77,13 +82,15 @@ export async function probeHidden(
   const step = Math.max(1, Math.floor(hidden.length / probes));
   const told: string[] = [];
   let asked = 0;
-  for (const { token } of await instance.tokensOf(user)) {
+  for (const { tenant, token } of await instance.tokensOf(user)) {
     for (let at = 0; at < hidden.length; at += step) {
       const document = hidden[at];
       if (document === undefined) break;
+      // Another tenant's document may have the name of one that this user reads at home.
+      if (user.visible.has(mapping.nameOf(tenant, document.source, document.documentId))) continue;
       asked++;
-      const reply = await instance.api.send("GET", documentPath(document.source, document.id), token);
-      const missing = await instance.api.send("GET", documentPath(document.source, `${document.id}~`), token);
+      const reply = await instance.api.send("GET", documentPath(document.source, document.documentId), token);
+      const missing = await instance.api.send("GET", documentPath(document.source, `${document.documentId}~`), token);
       if (reply.status !== 404 || blind(reply.body) !== blind(missing.body)) told.push(document.id);
     }
   }

@@ -4,7 +4,7 @@ import { keyString } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { Policy } from "#core/ports/policy.ts";
-import type { Trace, TraceCandidate, TraceStore } from "#core/ports/trace.ts";
+import type { Feedback, Trace, TraceCandidate, TraceStore } from "#core/ports/trace.ts";
 import { isReadableNow } from "#core/retrieval/recheck.ts";
 
 export interface RetrievalsOptions {
@@ -16,29 +16,45 @@ export interface RetrievalsOptions {
 
 const idPattern = /^ret_[0-9a-f]{32}$/;
 
+/** How a caller may look at a trace. */
+export type View = "own" | "explain";
+
+/**
+ * A trace and how this caller may look at it: all of it with `explain` on the tenant, else only one's own.
+ * @throws AppError `not-found` for anything else, whether it exists or not
+ */
+export async function traceFor(
+  { traces, policy }: Pick<RetrievalsOptions, "traces" | "policy">,
+  caller: Caller,
+  id: string,
+): Promise<{ trace: Trace; view: View }> {
+  const trace = idPattern.test(id) ? await traces.get(caller.tenant, id) : undefined;
+  if (trace === undefined) throw new AppError("not-found");
+  if (policy.current().may(caller, "explain", "tenant")) return { trace, view: "explain" };
+  if (!isOwn(trace, caller)) throw new AppError("not-found");
+  return { trace, view: "own" };
+}
+
 /**
  * GET /v1/retrievals/{id}: how an answer came about. Callers get their own, about what they may read now; a principal that the
- * policy allows `explain` on the tenant gets all of it. Anything else is a 404, whether it exists or not.
+ * policy allows `explain` on the tenant gets all of it, what others said of it included. Anything else is a 404, whether it exists or not.
  */
 export const retrievalsRoutes: FastifyPluginAsync<RetrievalsOptions> = async (app, options) => {
   app.get<{ Params: { id: string } }>("/v1/retrievals/:id", async (request, reply) => {
     const { caller } = request;
-    const trace = idPattern.test(request.params.id)
-      ? await options.traces.get(caller.tenant, request.params.id)
-      : undefined;
-    if (trace === undefined) throw new AppError("not-found");
-    const snapshot = options.policy.current();
+    const { trace, view } = await traceFor(options, caller, request.params.id);
+    const judged = await options.traces.feedback(caller.tenant, trace.id);
     reply.header("cache-control", "no-store");
-    if (snapshot.may(caller, "explain", "tenant")) {
-      return { view: "explain", ...shown(trace, trace.candidates, trace.features), principals: trace.principals };
+    if (view === "explain") {
+      const all = shown(trace, trace.candidates, trace.features);
+      return { view, ...all, principals: trace.principals, feedback: judged.map(shownFeedback) };
     }
-    if (!isOwn(trace, caller)) throw new AppError("not-found");
     const candidates = await readableNow(trace, caller, options);
     // Features are made from all candidates: once one of them is closed to the caller, they would still tell of it.
     const whole = candidates.length === trace.candidates.length;
     const own = shown(trace, candidates, whole ? trace.features : null);
     return {
-      view: "own",
+      view,
       ...own,
       // How often a document was indexed before the caller could read it is not the caller's business.
       candidates: own.candidates.map(({ generation: _generation, ...item }) =>
@@ -46,16 +62,44 @@ export const retrievalsRoutes: FastifyPluginAsync<RetrievalsOptions> = async (ap
       ),
       decision: whole ? own.decision : { ...own.decision, confidence: null },
       principals: trace.principals,
+      // Their own words, but for those about a document that is closed to them now.
+      feedback: judged
+        .filter((item) => isOwn(item, caller))
+        .filter(({ document }) => document === null || candidates.some((item) => isDocument(item, document)))
+        .map(shownFeedback),
     };
   });
 };
 
 /** The same user, in person or through the same agents. */
-function isOwn(trace: Trace, caller: Caller): boolean {
-  return trace.user === caller.user && JSON.stringify(trace.actors) === JSON.stringify(caller.actors);
+function isOwn(kept: Pick<Trace, "user" | "actors">, caller: Caller): boolean {
+  return kept.user === caller.user && JSON.stringify(kept.actors) === JSON.stringify(caller.actors);
 }
 
-async function readableNow(trace: Trace, caller: Caller, options: RetrievalsOptions): Promise<TraceCandidate[]> {
+/** Whether a candidate is a chunk of a document. */
+export function isDocument(item: TraceCandidate, document: { readonly source: string; readonly id: string }): boolean {
+  return item.source === document.source && item.id === document.id;
+}
+
+/** A judgement over the wire. */
+export function shownFeedback({ user, actors, judgement, document, comment, at }: Feedback) {
+  return {
+    user,
+    actors,
+    judgement,
+    source: document?.source ?? null,
+    document_id: document?.id ?? null,
+    comment,
+    at: new Date(at).toISOString(),
+  };
+}
+
+/** The candidates of a trace that its caller may read now. */
+export async function readableNow(
+  trace: Trace,
+  caller: Caller,
+  options: Omit<RetrievalsOptions, "traces">,
+): Promise<TraceCandidate[]> {
   const filter = options.policy.current().visibility(caller);
   const keyOf = ({ source, id }: TraceCandidate) => ({ tenant: trace.tenant, source, id });
   const keys = [...new Map(trace.candidates.map((item) => [keyString(keyOf(item)), keyOf(item)])).values()];
@@ -71,6 +115,7 @@ async function readableNow(trace: Trace, caller: Caller, options: RetrievalsOpti
 function shown(trace: Trace, candidates: readonly TraceCandidate[], features: Trace["features"] | null) {
   return {
     id: trace.id,
+    tenant: trace.tenant,
     user: trace.user,
     actors: trace.actors,
     at: new Date(trace.at).toISOString(),
