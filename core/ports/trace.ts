@@ -27,6 +27,8 @@ export interface TraceCandidate {
   readonly bm25: number;
   /** The fused rank score; an order, never a confidence. */
   readonly fused: number;
+  /** Weighted mean match of late interaction; `null` when it did not look at the candidate. */
+  readonly late: number | null;
   readonly gate: CandidateGate;
 }
 

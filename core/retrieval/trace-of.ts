@@ -67,10 +67,10 @@ export function traceOf(input: TraceInput): Trace {
     features: { ...eligible.features },
     candidates: [
       ...bestPerDocument(eligible.ranked, chosen).map((candidate) =>
-        entry(candidate, candidate.fused, gate(candidate)),
+        entry(candidate, candidate.fused, candidate.late, gate(candidate)),
       ),
-      ...bestPerDocument(gated, new Set()).map((candidate) => entry(candidate, candidate.fused, gate(candidate))),
-      ...eligible.set.dropped.slice(0, traceDropped).map((hit) => entry(hit, 0, "recheck")),
+      ...bestPerDocument(gated, new Set()).map((candidate) => entry(candidate, candidate.fused, candidate.late, gate(candidate))),
+      ...eligible.set.dropped.slice(0, traceDropped).map((hit) => entry(hit, 0, null, "recheck")),
     ],
     decision: input.decision,
   };
@@ -87,7 +87,7 @@ function bestPerDocument(ranked: readonly RankedCandidate[], returned: ReadonlyS
   });
 }
 
-function entry(hit: IndexHit, fused: number, gate: CandidateGate): TraceCandidate {
+function entry(hit: IndexHit, fused: number, late: number | null, gate: CandidateGate): TraceCandidate {
   return {
     source: hit.key.source,
     id: hit.key.id,
@@ -97,6 +97,7 @@ function entry(hit: IndexHit, fused: number, gate: CandidateGate): TraceCandidat
     similarity: hit.similarity,
     bm25: hit.bm25,
     fused,
+    late,
     gate,
   };
 }

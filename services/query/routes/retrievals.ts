@@ -58,7 +58,7 @@ export const retrievalsRoutes: FastifyPluginAsync<RetrievalsOptions> = async (ap
       ...own,
       // How often a document was indexed before the caller could read it is not the caller's business.
       candidates: own.candidates.map(({ generation: _generation, ...item }) =>
-        whole ? item : { ...item, bm25: null, fused: null },
+        whole ? item : { ...item, bm25: null, fused: null, late: null },
       ),
       decision: whole ? own.decision : { ...own.decision, confidence: null },
       principals: trace.principals,
@@ -139,6 +139,7 @@ function shown(trace: Trace, candidates: readonly TraceCandidate[], features: Tr
       similarity: item.similarity,
       bm25: item.bm25,
       fused: item.fused,
+      late: item.late,
       gate: item.gate,
     })),
     decision: trace.decision,
