@@ -2,8 +2,20 @@ import { highestPossible, inverseDocumentFrequency } from "../text/bm25.ts";
 import type { CandidateSet } from "./candidates.ts";
 import { round6 } from "./round.ts";
 
+/**
+ * Features that a calibration may name. Not all that a trace keeps: how many chunks there are, for one, tells of the corpus and
+ * nothing of the question.
+ */
+export const calibratedFeatures: readonly string[] = [
+  "best_bm25",
+  "bm25_ratio",
+  "best_similarity",
+  "query_terms",
+  "missing_terms",
+];
+
 /** Numbers that a confidence is made from; all of them depend on visible chunks alone. Kept in the trace. */
-export interface Features {
+export type Features = {
   /** Best BM25 of the candidates. */
   readonly best_bm25: number;
   /** The BM25 that a chunk with every query term, infinitely often, would approach. */
@@ -17,7 +29,7 @@ export interface Features {
   readonly query_terms: number;
   /** Query terms that no chunk of the filter has. */
   readonly missing_terms: number;
-}
+};
 
 /** A confidence and where it comes from. */
 export interface ConfidenceModel {
@@ -25,8 +37,8 @@ export interface ConfidenceModel {
   /** What it was fitted on and when; `null` while uncalibrated. */
   readonly fittedOn: string | null;
   readonly fittedAt: string | null;
-  /** 0 … 1. */
-  confidence(features: Features): number;
+  /** 0 … 1; NaN, which passes no gate, when a feature that it needs is absent or not finite. */
+  confidence(features: Readonly<Record<string, number>>): number;
 }
 
 /** Features of one search. */
@@ -55,5 +67,5 @@ export const uncalibrated: ConfidenceModel = {
   state: "uncalibrated",
   fittedOn: null,
   fittedAt: null,
-  confidence: (features) => features.bm25_ratio,
+  confidence: (features) => features.bm25_ratio ?? Number.NaN,
 };

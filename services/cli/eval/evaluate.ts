@@ -1,3 +1,4 @@
+import { quantile } from "#core/calibration/metrics.ts";
 import { type Output, progressBar, UsageError } from "../terminal.ts";
 import { type Asked, ask } from "./asking.ts";
 import { readDataset } from "./dataset.ts";
@@ -7,7 +8,6 @@ import { checkUser, type IsolationFigures, type Mismatch } from "./isolation.ts"
 import { type KindFigures, kindFigures } from "./kinds.ts";
 import { corpusOf, type Leak } from "./leaks.ts";
 import { mapDataset } from "./mapping.ts";
-import { quantile } from "./metrics.ts";
 import type { EvalOptions, Split } from "./options.ts";
 import { inSplit, judgedPairs, planOf } from "./plan.ts";
 import { type SupersededFigures, supersededFigures } from "./superseded.ts";

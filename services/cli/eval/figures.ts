@@ -1,7 +1,4 @@
-import type { Asked } from "./asking.ts";
-import { type Estimate, estimate, resamples } from "./bootstrap.ts";
-import type { DataPair, Dataset } from "./dataset.ts";
-import type { Mapping } from "./mapping.ts";
+import { type Estimate, estimate, resamples } from "#core/calibration/bootstrap.ts";
 import {
   answeredAtFalseAnswerRate,
   auroc,
@@ -15,7 +12,10 @@ import {
   type Statistic,
   successAt1,
   yieldAtRisk,
-} from "./metrics.ts";
+} from "#core/calibration/metrics.ts";
+import type { Asked } from "./asking.ts";
+import type { DataPair, Dataset } from "./dataset.ts";
+import type { Mapping } from "./mapping.ts";
 
 /** Resamples of an interval, and the seed that makes them the same in every run. */
 const draws = 1_000;

@@ -1,4 +1,4 @@
-import type { Estimate } from "./bootstrap.ts";
+import type { Estimate } from "#core/calibration/bootstrap.ts";
 import type { EvalReport } from "./evaluate.ts";
 import type { Figures } from "./figures.ts";
 
