@@ -5,6 +5,7 @@ import { analyse } from "../text/analyse.ts";
 import { titleBoost } from "../text/bm25.ts";
 import { chunkDocument, embeddingInput } from "../text/chunk.ts";
 import { parseDocument } from "../text/parse.ts";
+import type { ParsedDocument } from "../text/parsed.ts";
 import { chunkIdOf } from "./chunk-id.ts";
 
 /** Chunks per call of the embedder; between two calls, requests get their turn. */
@@ -25,8 +26,17 @@ export interface AcceptedDocument {
  */
 export async function indexedChunks(document: AcceptedDocument, embedder: Embedder): Promise<readonly IndexedChunk[]> {
   const { key, content, body } = document;
+  return chunksOfParsed({ key, content, parsed: parseDocument(body, content.contentType) }, embedder);
+}
+
+/** The same for a document that is parsed already. */
+export async function chunksOfParsed(
+  document: Omit<AcceptedDocument, "body"> & { readonly parsed: ParsedDocument },
+  embedder: Embedder,
+): Promise<readonly IndexedChunk[]> {
+  const { key, content, parsed } = document;
   const { title } = content;
-  const chunks = chunkDocument(parseDocument(body, content.contentType), {
+  const chunks = chunkDocument(parsed, {
     title,
     maxTokens: embedder.model.maxTokens,
     countTokens: (text) => embedder.countTokens(text),
