@@ -39,6 +39,8 @@ export function groupingOf(
   documents: readonly GroupedDocument[],
 ): { by: Grouping; groups: readonly string[] } | undefined {
   for (const by of ["title", "folder", "source"] as const) {
+    // Without a slash in any id, folders are sources.
+    if (by === "folder" && !documents.some(({ key }) => key.id.includes("/"))) continue;
     const groups = documents.map(keys[by]);
     if (isGrouping(groups)) return { by, groups };
   }

@@ -7,6 +7,9 @@ const words = { min: 6, max: 40 } as const;
 /** Sentences of one document that are compared; a handbook in one page need not be embedded whole. */
 const perDocument = 60;
 
+// What makes a line a list item or a quotation is no part of the sentence.
+const marker = /^(?:(?:[-*+•>]|\d{1,3}[.)])\s+)+/u;
+
 const segmenter = new Intl.Segmenter("en", { granularity: "sentence" });
 
 /**
@@ -18,7 +21,7 @@ export function questionSentences(parsed: ParsedDocument): readonly string[] {
   for (const block of parsed.blocks) {
     if (block.headingPath.at(-1)?.trim() === block.text.trim()) continue;
     for (const { segment } of segmenter.segment(block.text)) {
-      const sentence = segment.trim();
+      const sentence = segment.trim().replace(marker, "");
       if (canAsk(sentence)) found.add(sentence);
       if (found.size === perDocument) return [...found];
     }
