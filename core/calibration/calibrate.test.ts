@@ -3,13 +3,14 @@ import { samplesOf } from "#test/kit/samples.ts";
 import { areaUnderRiskCoverage, brierScore, expectedCalibrationError, logLoss, riskCoverage } from "./abstention.ts";
 import { seededRandom } from "./bootstrap.ts";
 import { calibrate } from "./calibrate.ts";
-import { groupFolds, groupOf, outOfFold, randomFolds } from "./folds.ts";
+import { type FitPart, groupFolds, groupOf, outOfFold, randomFolds } from "./folds.ts";
 import { fitModel, probability } from "./linear-model.ts";
 import { auroc, ones, type Scored } from "./metrics.ts";
+import { fitRescaled } from "./rescale.ts";
 import { commonFeatures } from "./sample.ts";
 import { binomialBand, conformalThreshold, rateThreshold, realisedRate, thresholdAtRate } from "./threshold.ts";
 
-const settings = { regularisation: 0.003, balanced: true };
+const settings = { regularisation: 0.003, balanced: true, rescale: false };
 
 test("Brier score, log loss and AUROC are those of scikit-learn, each class with weight one half", () => {
   const samples = [...samplesOf(120), ...samplesOf(60, { set: "other", seed: 9, answerableShare: 0.3 })];
@@ -75,8 +76,9 @@ test("an out-of-fold confidence comes from a model that never saw the fold: labe
   const turned = samples.map((sample, at) =>
     folds.of[at] === 0 ? { ...sample, answerable: !sample.answerable } : sample,
   );
-  const before = outOfFold(samples, names, folds, settings);
-  const after = outOfFold(turned, names, folds, settings);
+  const fit: FitPart = (part) => fitRescaled(part, names, { ...settings, rescale: true });
+  const before = outOfFold(samples, folds, fit);
+  const after = outOfFold(turned, folds, fit);
   const inFold = (scores: Float64Array) => scores.filter((_, at) => folds.of[at] === 0);
   expect(inFold(after)).toEqual(inFold(before));
   expect(after).not.toEqual(before);
@@ -134,6 +136,18 @@ test("a report is the same every time, and holds out-of-fold figures, thresholds
   expect(report.conformal?.random_folds?.band.low).toBeLessThan(0.1);
   expect(report.conformal?.threshold).toBeGreaterThan(0.4);
   expect(report.curves.risk_coverage.at(-1)?.coverage).toBeCloseTo(1, 9);
+});
+
+test("rescaled log odds keep their order and come nearer to the truth: few questions and a strong penalty press them to one half", () => {
+  const samples = samplesOf(200, { groups: 40 });
+  const flat = calibrate(samples, settings);
+  const stretched = calibrate(samples, { ...settings, rescale: true });
+  const order = ({ model }: typeof flat) =>
+    samples.map((_, at) => at).toSorted((a, b) => of(model, a) - of(model, b) || a - b);
+  const of = (model: typeof flat.model, at: number) => probability(model, samples[at]?.features ?? {});
+  expect(order(stretched)).toEqual(order(flat));
+  expect(stretched.report.figures.ece.value).toBeLessThan(flat.report.figures.ece.value ?? 0);
+  expect(stretched.report.figures.log_loss.value).toBeLessThan(flat.report.figures.log_loss.value ?? 0);
 });
 
 test("a baseline that is better beyond noise is found out; the very same fit, which has seen the questions, is no better", () => {

@@ -9,8 +9,9 @@ import {
   groupDraws,
   scoredBy,
 } from "./figures.ts";
-import { groupFolds, outOfFold, randomFolds } from "./folds.ts";
-import { type FitSettings, fitModel, type LinearModel, probability } from "./linear-model.ts";
+import { type FitPart, groupFolds, outOfFold, randomFolds } from "./folds.ts";
+import { type LinearModel, probability } from "./linear-model.ts";
+import { fitRescaled, type RescaleSettings } from "./rescale.ts";
 import { commonFeatures, constantFeatures, type Sample } from "./sample.ts";
 import {
   binomialBand,
@@ -22,7 +23,7 @@ import {
 } from "./threshold.ts";
 
 /** What a calibration is made with. */
-export interface CalibrateSettings extends Omit<FitSettings, "constant"> {
+export interface CalibrateSettings extends Omit<RescaleSettings, "constant"> {
   /** Features that are left out of the model; a name that no sample has is no mistake. */
   readonly without?: readonly string[];
   /** α of "at most α of the unanswerable questions answered"; absent = no such threshold is looked for. */
@@ -67,7 +68,7 @@ export interface CalibrationReport {
   readonly baseline: (Comparison & { readonly figures: AbstentionFigures }) | null;
   /** Features that have the same value in all questions, and so no place in the model. */
   readonly constant_features: readonly string[];
-  readonly settings: { readonly regularisation: number; readonly balanced: boolean };
+  readonly settings: { readonly regularisation: number; readonly balanced: boolean; readonly rescale: boolean };
 }
 
 /** Rates of false answers for which a threshold is reported. */
@@ -85,15 +86,17 @@ export function calibrate(
   const all = commonFeatures(samples).filter((name) => settings.without?.includes(name) !== true);
   const constant_features = constantFeatures(samples, all);
   const names = all.filter((name) => !constant_features.includes(name));
-  const fit = { regularisation: settings.regularisation, balanced: settings.balanced };
+  const { regularisation, balanced, rescale } = settings;
+  const fit = { regularisation, balanced, rescale };
   // All features constant: the refusal names them.
-  const model = fitModel(samples, names.length === 0 ? all : names, fit);
+  const model = fitRescaled(samples, names.length === 0 ? all : names, fit);
   step();
 
+  const fitPart: FitPart = (part) => fitRescaled(part, names, { ...fit, constant: "no-weight" });
   const byGroup = groupFolds(samples);
-  const scores = outOfFold(samples, names, byGroup, fit);
+  const scores = outOfFold(samples, byGroup, fitPart);
   const atRandom = randomFolds(samples);
-  const randomScores = outOfFold(samples, names, atRandom, fit);
+  const randomScores = outOfFold(samples, atRandom, fitPart);
   step();
 
   const drawn = groupDraws(samples);

@@ -1,7 +1,8 @@
 import { round6 } from "../retrieval/round.ts";
 import { seededRandom } from "./bootstrap.ts";
 import { CalibrationError } from "./error.ts";
-import { type FitSettings, fitModel, probability } from "./linear-model.ts";
+import { type LinearModel, logOdds } from "./linear-model.ts";
+import { sigmoid } from "./logistic.ts";
 import type { Sample } from "./sample.ts";
 
 /** The fold of each sample, 0 … count − 1. */
@@ -76,26 +77,25 @@ export function randomFolds(samples: readonly Sample[], count = 10, seed = 1): F
 
 const idOf = (sample: Sample): string => JSON.stringify([sample.set, sample.id]);
 
+/** Fits a model on a part of the samples. */
+export type FitPart = (samples: readonly Sample[]) => LinearModel;
+
 /**
- * The probability of each sample by a model that was fitted on the other folds alone, rounded as a response shows it.
+ * The log odds of each sample by a model that was fitted on the other folds alone.
  * @throws CalibrationError when the other folds of some fold cannot be fitted
  */
-export function outOfFold(
-  samples: readonly Sample[],
-  names: readonly string[],
-  folds: Folds,
-  settings: FitSettings,
-): Float64Array {
-  const scores = new Float64Array(samples.length);
+export function logitsOutOfFold(samples: readonly Sample[], folds: Folds, fitPart: FitPart): Float64Array {
+  const logits = new Float64Array(samples.length);
   for (let fold = 0; fold < folds.count; fold++) {
-    const model = fitModel(
-      samples.filter((_, at) => folds.of[at] !== fold),
-      names,
-      { ...settings, constant: "no-weight" },
-    );
+    const model = fitPart(samples.filter((_, at) => folds.of[at] !== fold));
     samples.forEach(({ features }, at) => {
-      if (folds.of[at] === fold) scores[at] = round6(probability(model, features));
+      if (folds.of[at] === fold) logits[at] = logOdds(model, features);
     });
   }
-  return scores;
+  return logits;
+}
+
+/** The probabilities behind {@link logitsOutOfFold}, rounded as a response shows them. */
+export function outOfFold(samples: readonly Sample[], folds: Folds, fitPart: FitPart): Float64Array {
+  return logitsOutOfFold(samples, folds, fitPart).map((logit) => round6(sigmoid(logit)));
 }

@@ -92,7 +92,12 @@ function standardised({ mean, scale }: Omit<FeatureTerm, "weight">, value: numbe
  * is compared with fails.
  */
 export function probability(model: LinearModel, features: FeatureValues): number {
+  return sigmoid(logOdds(model, features));
+}
+
+/** The log odds behind {@link probability}. */
+export function logOdds(model: LinearModel, features: FeatureValues): number {
   let sum = model.bias;
   for (const term of model.features) sum += term.weight * standardised(term, features[term.name]);
-  return sigmoid(sum);
+  return sum;
 }

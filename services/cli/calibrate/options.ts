@@ -13,6 +13,8 @@ writes a calibration file. Publish it: copy it to calibration/ in the policy fol
   --json                print the report as JSON
   --regularisation C    strength of the penalty, smaller is stronger (default 0.003)
   --unbalanced          each question weighs the same, instead of each set and both kinds
+  --rescale             stretch the log odds to what they are worth out of fold: for few questions, which a strong penalty presses
+                        towards one half
   --without NAME        leave a feature out; may be repeated
   --conformal A         also find the threshold at which at most this share of unanswerable questions is answered
   --baseline FILE       the calibration in force (default: the one that --policies names, else the file that --out would replace)
@@ -47,6 +49,7 @@ export interface CommonOptions {
   readonly json: boolean;
   readonly regularisation: number;
   readonly balanced: boolean;
+  readonly rescale: boolean;
   readonly without: readonly string[];
   readonly conformal: number | undefined;
   readonly baseline: string | undefined;
@@ -110,6 +113,7 @@ export function readOptions(args: readonly string[]): CalibrateOptions | undefin
       json: flag,
       regularisation: one,
       unbalanced: flag,
+      rescale: flag,
       without: several,
       conformal: one,
       baseline: one,
@@ -149,6 +153,7 @@ export function readOptions(args: readonly string[]): CalibrateOptions | undefin
     json: values.json === true,
     regularisation: numberOption("regularisation", values.regularisation, 1e-9, 1e9) ?? 0.003,
     balanced: values.unbalanced !== true,
+    rescale: values.rescale === true,
     without: values.without ?? [],
     conformal: numberOption("conformal", values.conformal, 0.0001, 0.9999),
     baseline: values.baseline,

@@ -54,6 +54,7 @@ export function make(
     const { model, report } = calibrate(usable, {
       regularisation: options.regularisation,
       balanced: options.balanced,
+      rescale: options.rescale,
       without: options.without,
       ...(options.conformal === undefined ? {} : { conformal: options.conformal }),
       ...(baseline === undefined ? {} : { baseline }),
