@@ -1,4 +1,4 @@
-import type { Estimate } from "./bootstrap.ts";
+import { round6 } from "../retrieval/round.ts";
 import {
   type AbstentionCurves,
   type AbstentionFigures,
@@ -48,14 +48,18 @@ export interface ConformalReport {
   readonly group_folds: (RealisedRate & { readonly excess: number }) | null;
 }
 
+/** What a calibration is worth on one of several sets. */
+export interface SetReport {
+  readonly set: string;
+  /** Folds cut by group, fitted on the other folds of all sets. */
+  readonly figures: AbstentionFigures;
+  /** Fitted on the other sets alone: what to expect of a corpus that nobody has fitted on. `null` when the others do not allow a fit. */
+  readonly left_out: AbstentionFigures | null;
+}
+
 /** Everything that is known about a calibration. All confidences in it are out of fold. */
 export interface CalibrationReport {
-  readonly sets: readonly {
-    readonly set: string;
-    readonly questions: number;
-    readonly answerable: number;
-    readonly auroc: Estimate;
-  }[];
+  readonly sets: readonly SetReport[];
   /** Folds cut by group: what to expect of new topics. */
   readonly figures: AbstentionFigures;
   /** Random folds: what to expect of more questions about the same topics. */
@@ -105,7 +109,7 @@ export function calibrate(
   const random_folds = abstentionFigures(samples, randomScores, drawn);
   step();
   const report: CalibrationReport = {
-    sets: setFigures(samples, scores, drawn),
+    sets: setReports(samples, scores, drawn, fitPart),
     figures,
     random_folds,
     curves: abstentionCurves(samples, scores),
@@ -142,17 +146,31 @@ export function calibrate(
   }
 }
 
-function setFigures(
+function setReports(
   samples: readonly Sample[],
   scores: Float64Array,
   drawn: readonly Float64Array[],
-): CalibrationReport["sets"] {
+  fitPart: FitPart,
+): readonly SetReport[] {
   const names = [...new Set(samples.map((sample) => sample.set))].toSorted();
   return names.map((set) => {
     const places = samples.flatMap((sample, at) => (sample.set === set ? [at] : []));
     const pick = (values: ArrayLike<number>) => Float64Array.from(places, (at) => values[at] ?? 0);
     const own = places.flatMap((at) => samples[at] ?? []);
-    const { questions, answerable, auroc } = abstentionFigures(own, pick(scores), drawn.map(pick), []);
-    return { set, questions, answerable, auroc };
+    const draws = drawn.map(pick);
+    const others = samples.filter((sample) => sample.set !== set);
+    const fitted = new Set(others.map((sample) => sample.answerable)).size === 2 ? fitPart(others) : undefined;
+    return {
+      set,
+      figures: abstentionFigures(own, pick(scores), draws),
+      left_out:
+        fitted === undefined
+          ? null
+          : abstentionFigures(
+              own,
+              own.map(({ features }) => round6(probability(fitted, features))),
+              draws,
+            ),
+    };
   });
 }

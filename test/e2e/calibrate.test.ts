@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -106,6 +106,8 @@ test("edits of documents that the audience may not read change not one byte of a
   expect(await readFile(seen, "utf8")).not.toBe(await readFile(before, "utf8"));
   const file = calibrationSchema.parse(JSON.parse(await readFile(before, "utf8")));
   expect(file.audience).toEqual({ tenant: "halden", principals: ["group:employees"] });
+  // The copies of the data directory are gone.
+  expect((await readdir(tmpdir())).filter((name) => /^reticent-calibrate-\w{6}$/.test(name))).toEqual([]);
 });
 
 test("a published calibration is in the next answer; a broken or foreign one is a rejected edit, and the good one stays", async () => {
@@ -124,7 +126,7 @@ test("a published calibration is in the next answer; a broken or foreign one is 
   await until(async () => (await ask(question)).calibration.state === "calibrated");
   const answer = await ask(question);
   expect(answer.calibration).toMatchObject({ fitted_at: "2026-11-20T12:00:00.000Z" });
-  expect(answer.calibration.fitted_on).toContain("central sentences");
+  expect(answer.calibration.fitted_on).toContain("sentences of the tenant");
   expect(answer.versions.trust).not.toBe(plain.versions.trust);
   expect(answer.confidence).toBeGreaterThan(0);
   expect(answer.confidence).toBeLessThan(1);

@@ -44,13 +44,13 @@ export function formatReport({ report, file, ignored }: Made, written: string | 
     ),
   ];
   if (report.sets.length > 1) {
-    lines.push(
-      "",
-      ...table([
-        ["set", "questions", "AUROC"],
-        ...report.sets.map((one) => [printable(one.set), String(one.questions), figure(one.auroc)]),
-      ]),
-    );
+    const rows = report.sets.map(({ set, figures: own, left_out }) => [
+      printable(set),
+      String(own.questions),
+      figure(own.auroc),
+      left_out === null ? "–" : figure(left_out.auroc),
+    ]);
+    lines.push("", ...table([["set", "questions", "AUROC", "fitted on the others alone"], ...rows]));
   }
   if (conformal !== null) {
     const { alpha, threshold, random_folds: random, group_folds: groups } = conformal;

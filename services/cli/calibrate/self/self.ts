@@ -52,13 +52,12 @@ export async function collectFromDocuments(
     const questions = await makeQuestions(corpus, groups, options, embedder, stderr);
     const { name: model, fingerprint } = embedder.model;
     const samples = await askBoth(corpus, groups, questions, options.seed, caller.tenant, stderr);
-    const fittedOn =
-      `${questions.length} central sentences of ${corpus.documents.length} documents of ${caller.tenant} ` +
-      `that ${names.join(" and ")} may read, by ${by}, seed ${options.seed}`;
+    // Shown to every caller of the tenant, so it tells neither who the audience is nor how much it may read: the file does.
+    const fittedOn = `central sentences of the tenant's own documents, by ${by}, without labels (seed ${options.seed})`;
     return {
       collected: { samples, origin: { model, fingerprint } },
       provenance: {
-        fittedOn: fittedOn.slice(0, 500),
+        fittedOn,
         audience: { tenant: caller.tenant, principals: names },
       },
     };
