@@ -60,6 +60,10 @@ export const limits = {
   /** Highest content version and revision: the largest integer that JSON readers agree on. */
   version: Number.MAX_SAFE_INTEGER,
   policyBytes: 1024 * 1024,
+  /** Files in the folder `calibration/` of a policy folder. */
+  calibrationFiles: 100,
+  /** Features of one calibration. */
+  calibrationFeatures: 200,
   policyRules: 20_000,
   policyTestFiles: 100,
   policyTests: 2_000,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { openMiniLm } from "#adapters/embedder-minilm/minilm.ts";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
+import { openMiniLm } from "#adapters/embedder-minilm/minilm.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
@@ -11,6 +11,7 @@ import { localQueue } from "#adapters/queue-local/queue.ts";
 import { lockDataDirectory } from "#adapters/sqlite/lock.ts";
 import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
 import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
+import { calibrationProblems } from "#core/calibration/published.ts";
 import { type DocumentChanges, documentChanges } from "#core/ingest/changes.ts";
 import { makeReconciler } from "#core/ingest/reconciler.ts";
 import { giveUp, makeWorker } from "#core/ingest/worker.ts";
@@ -21,7 +22,6 @@ import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { Policy } from "#core/ports/policy.ts";
 import type { TraceStore } from "#core/ports/trace.ts";
-import { uncalibrated } from "#core/retrieval/confidence.ts";
 import { type Recheck, recheck } from "#core/retrieval/recheck.ts";
 import { makeRetrieve } from "#core/retrieval/retrieve.ts";
 import { authPlugin } from "#services/http/auth.ts";
@@ -30,7 +30,7 @@ import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { queryApp } from "#services/query/app.ts";
-import { ConfigError, type ServiceConfig } from "./config.ts";
+import { ConfigError, type EmbedderName, type ServiceConfig } from "./config.ts";
 
 /** The adapters that a service runs on. */
 export interface Ports {
@@ -79,6 +79,16 @@ export function serverFor(config: ServiceConfig): FastifyInstance {
   return makeServer({ logLevel: config.logLevel, deadlineMs: config.deadlineMs });
 }
 
+/** The file of a data directory that holds ledger, content and index. */
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, "reticent.db");
+}
+
+/** The encoder that the service uses; the commands that must embed exactly as it does use it too. */
+export async function openEmbedder(name: EmbedderName): Promise<Embedder> {
+  return name === "hashed" ? hashedEmbedder() : openMiniLm();
+}
+
 /** Opens the embedded adapters. This, and nothing else, decides which adapter stands behind which port. */
 export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: PolicyEvent) => void): Promise<Ports> {
   const closers: (() => unknown)[] = [];
@@ -87,16 +97,17 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
   };
   try {
     const clock: Clock = Date.now;
+    const embedder = await openEmbedder(config.embedder);
+    closers.push(() => embedder.close());
     const policy = await openPolicy({
       dir: config.policyDir,
       pollMs: config.policyPollMs,
       rejectedMaxAgeMs: config.rejectedPolicyMaxAgeMs,
       clock,
+      accept: ({ trust }) => calibrationProblems(trust, embedder.model),
       onEvent: onPolicyEvent,
     });
     closers.push(() => policy.close());
-    const embedder = process.env.RETICENT_EMBEDDER === "hashed" ? hashedEmbedder() : await openMiniLm();
-    closers.push(() => embedder.close());
     if (!policy.current().trust.models.has(embedder.model.name)) {
       throw new ConfigError([
         `trust.yaml: models: no entry for ${embedder.model.name}; without a floor nothing may be answered`,
@@ -104,7 +115,7 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     }
     const lock = lockDataDirectory(config.dataDir);
     closers.push(() => lock.release());
-    const database = openDatabase(join(config.dataDir, "reticent.db"));
+    const database = openDatabase(databaseFile(config.dataDir));
     closers.push(() => database.close());
     const ledger = await openSqliteLedger({ database, clock });
     closers.push(() => ledger.close());
@@ -179,7 +190,6 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
         index,
         ledger,
         recheck: ports.recheck,
-        confidence: uncalibrated,
         traces,
         clock,
         deadlineMs: config.deadlineMs,

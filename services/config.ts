@@ -25,8 +25,15 @@ export interface ServiceConfig {
   /** A rejected policy edit older than this turns answers into 503, ms. */
   readonly rejectedPolicyMaxAgeMs: number;
   readonly traceRetention: { readonly maxAgeMs: number; readonly maxCount: number };
+  readonly embedder: EmbedderName;
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
 }
+
+const embedderNames = ["minilm", "hashed"] as const;
+/** The encoders that come with the project: a sentence encoder, and one over words and parts of words for tests. */
+export type EmbedderName = (typeof embedderNames)[number];
+/** The setting of that name. */
+export const embedderName = z.enum(embedderNames).default("minilm");
 
 const dayMs = 86_400_000;
 const whole = (min: number, max: number, fallback: number) =>
@@ -49,7 +56,7 @@ const environmentSchema = z
     RETICENT_TRACE_DAYS: whole(0, 3_650, 30),
     RETICENT_TRACE_COUNT: whole(0, 10_000_000, 100_000),
     RETICENT_LOG_LEVEL: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
-    RETICENT_EMBEDDER: z.literal("hashed").default("hashed"),
+    RETICENT_EMBEDDER: embedderName,
   })
   .refine((env) => env.RETICENT_GRACE_MS > env.RETICENT_DEADLINE_MS, {
     path: ["RETICENT_GRACE_MS"],
@@ -94,6 +101,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     policyPollMs: settings.RETICENT_POLICY_POLL_MS,
     rejectedPolicyMaxAgeMs: settings.RETICENT_REJECTED_POLICY_HOURS * 3_600_000,
     traceRetention: { maxAgeMs: settings.RETICENT_TRACE_DAYS * dayMs, maxCount: settings.RETICENT_TRACE_COUNT },
+    embedder: settings.RETICENT_EMBEDDER,
     logLevel: settings.RETICENT_LOG_LEVEL,
   };
 }

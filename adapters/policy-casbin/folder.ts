@@ -5,7 +5,7 @@ import { limits } from "#core/limits.ts";
 import type { PolicyProblem } from "#core/ports/policy.ts";
 import { reporter } from "./problem.ts";
 
-/** The files that make a policy folder, beside `tests/*.yaml`. */
+/** The files that make a policy folder, beside `tests/*.yaml` and `calibration/*.json`. */
 export const policyFiles = ["model.conf", "policy.csv", "labels.yaml", "trust.yaml"] as const;
 export type PolicyFile = (typeof policyFiles)[number];
 
@@ -37,10 +37,11 @@ export async function readFolder(dir: string): Promise<FolderContent> {
     for (const name of names) {
       const known: readonly string[] = policyFiles;
       if (/\.(?:csv|conf|ya?ml)$/iu.test(name) && !known.includes(name)) {
-        reporter(name, problems)(0, "unknown-file", `only ${policyFiles.join(", ")} and tests/*.yaml are read`);
+        const read = `${policyFiles.join(", ")}, tests/*.yaml and calibration/*.json`;
+        reporter(name, problems)(0, "unknown-file", `only ${read} are read`);
       }
     }
-    if (names.includes("tests")) await readTests(files, dir, problems);
+    for (const folder of folders) if (names.includes(folder.name)) await readAll(files, dir, folder, problems);
   }
   const hash = hashParts([
     ...[...files].flatMap(([name, bytes]) => [name, Buffer.from(bytes).toString("latin1")]),
@@ -49,16 +50,27 @@ export async function readFolder(dir: string): Promise<FolderContent> {
   return { files, problems, hash };
 }
 
-async function readTests(files: Map<string, Uint8Array>, dir: string, problems: PolicyProblem[]): Promise<void> {
-  const names = (await list(join(dir, "tests"), "tests", problems)) ?? [];
-  if (names.length > limits.policyTestFiles) {
-    reporter("tests", problems)(0, "too-many-tests", `policyTestFiles: at most ${limits.policyTestFiles} files`);
+/** The folders inside a policy folder, what their files end in, and how many there may be. */
+const folders = [
+  { name: "tests", ending: ".yaml", limit: "policyTestFiles", code: "too-many-tests" },
+  { name: "calibration", ending: ".json", limit: "calibrationFiles", code: "too-many-calibrations" },
+] as const;
+
+async function readAll(
+  files: Map<string, Uint8Array>,
+  dir: string,
+  { name: folder, ending, limit, code }: (typeof folders)[number],
+  problems: PolicyProblem[],
+): Promise<void> {
+  const names = (await list(join(dir, folder), folder, problems)) ?? [];
+  if (names.length > limits[limit]) {
+    reporter(folder, problems)(0, code, `${limit}: at most ${limits[limit]} files`);
     return;
   }
   for (const name of names) {
-    const file = `tests/${name}`;
-    if (name.endsWith(".yaml")) await readInto(files, dir, file, problems);
-    else reporter(file, problems)(0, "unknown-file", "a test file ends in .yaml");
+    const file = `${folder}/${name}`;
+    if (name.endsWith(ending)) await readInto(files, dir, file, problems);
+    else reporter(file, problems)(0, "unknown-file", `a file of ${folder}/ ends in ${ending}`);
   }
 }
 

@@ -5,6 +5,7 @@ import type { PolicyProblem, PolicySnapshot } from "#core/ports/policy.ts";
 import { checkReferences } from "./check-references.ts";
 import { type FolderContent, policyFiles, readFolder } from "./folder.ts";
 import { parseVocabulary } from "./labels-yaml.ts";
+import { CalibrationFolder } from "./model-calibrations.ts";
 import { checkModel } from "./model-conf.ts";
 import { type Oracle, openOracle } from "./oracle.ts";
 import { type ParsedPolicy, parsePolicy } from "./policy-csv.ts";
@@ -59,7 +60,8 @@ export async function loadPolicy({ files, problems: unread }: FolderContent): Pr
   const policy: ParsedPolicy = csv === undefined ? { rules: [], edges: [] } : parsePolicy(csv, problems);
   if (csv !== undefined) checkRoleGraph(csv.file, policy.edges, problems);
   const vocabulary = labelsText === undefined ? undefined : parseVocabulary(labelsText, problems);
-  const trust = trustText === undefined ? undefined : parseTrust(trustText, problems);
+  const calibrations = new CalibrationFolder(texts, problems);
+  const trust = trustText === undefined ? undefined : parseTrust(trustText, calibrations, problems);
   const testTexts = [...texts.values()].filter(({ file }) => file.startsWith("tests/"));
   const expectations = testTexts.flatMap((text) => parseTests(text, problems));
   if (expectations.length > limits.policyTests) {
@@ -95,7 +97,8 @@ export async function loadPolicy({ files, problems: unread }: FolderContent): Pr
 
   const snapshot = makeSnapshot({
     revision: revisionOf([model, csv, labelsText]),
-    trustRevision: revisionOf([trustText]),
+    // A calibration that nobody names is not in force, and moves nothing.
+    trustRevision: revisionOf([trustText, ...calibrations.inForce]),
     labels,
     trust,
     table,

@@ -34,6 +34,11 @@ export interface OpenPolicyOptions {
   /** How long answers go on after an edit was rejected, ms. */
   readonly rejectedMaxAgeMs: number;
   readonly clock: Clock;
+  /**
+   * What the folder alone cannot know: the mistakes of a revision in this deployment. An edit with any is rejected, a start refused.
+   * Asked once per revision.
+   */
+  readonly accept?: (snapshot: PolicySnapshot) => readonly PolicyProblem[];
   /** Told after the fact; must not throw. */
   readonly onEvent?: (event: PolicyEvent) => void;
   /** How long a changed folder must stay the same before it is judged, ms; default 100. */
@@ -54,7 +59,7 @@ export interface WatchedPolicy extends Policy {
  * @throws PolicyFolderError when the folder cannot be used at the start
  */
 export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPolicy> {
-  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, settleMs = 100 } = options;
+  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, accept = () => [], settleMs = 100 } = options;
   const now = (): string => new Date(clock()).toISOString();
   const settle =
     options.settle ??
@@ -68,6 +73,8 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
   }
   const start = await loadPolicy(content);
   if (start.loaded === undefined) throw new PolicyFolderError(dir, start.problems);
+  const unacceptable = accept(start.loaded.snapshot);
+  if (unacceptable.length > 0) throw new PolicyFolderError(dir, unacceptable);
 
   let snapshot: PolicySnapshot = start.loaded.snapshot;
   let loadedAt = now();
@@ -108,8 +115,9 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
       return;
     }
     const next = await loadPolicy(found);
-    if (next.loaded === undefined) {
-      reject(found.hash, next.problems);
+    const problems = next.loaded === undefined ? next.problems : accept(next.loaded.snapshot);
+    if (next.loaded === undefined || problems.length > 0) {
+      reject(found.hash, problems);
       return;
     }
     snapshot = next.loaded.snapshot;

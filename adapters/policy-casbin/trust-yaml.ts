@@ -2,6 +2,7 @@ import { z } from "zod";
 import { sourcePattern } from "#core/limits.ts";
 import type { PolicyProblem } from "#core/ports/policy.ts";
 import { frontMatterClaims, type ModelTrust, type SourceTrust, type TrustPolicy } from "#core/trust/trust-policy.ts";
+import { type CalibrationFolder, calibrationKeys, modelCalibrations } from "./model-calibrations.ts";
 import { reporter } from "./problem.ts";
 import type { TextFile } from "./text-file.ts";
 import { readYaml } from "./yaml-file.ts";
@@ -29,12 +30,20 @@ const trustSchema = z.strictObject({
       floor: z.number().min(-1).max(1),
       threshold: z.number().min(0).max(1),
       origin: z.string().min(1).max(2_000),
+      ...calibrationKeys,
     }),
   ),
 });
 
-/** Reads trust.yaml. Each source takes what it does not say from `defaults`; a gate that neither states is a problem. */
-export function parseTrust(text: TextFile, problems: PolicyProblem[]): TrustPolicy | undefined {
+/**
+ * Reads trust.yaml and the calibrations that it names. Each source takes what it does not say from `defaults`; a gate that
+ * neither states is a problem.
+ */
+export function parseTrust(
+  text: TextFile,
+  calibrations: CalibrationFolder,
+  problems: PolicyProblem[],
+): TrustPolicy | undefined {
   const file = readYaml(text, trustSchema, problems);
   if (file === undefined) return undefined;
   const before = problems.length;
@@ -80,6 +89,13 @@ export function parseTrust(text: TextFile, problems: PolicyProblem[]): TrustPoli
       frontMatter: merged.front_matter ?? [],
     });
   }
-  const models = new Map<string, ModelTrust>(Object.entries(file.value.models));
+  const models = new Map<string, ModelTrust>();
+  for (const [model, { floor, threshold, origin, ...named }] of Object.entries(file.value.models)) {
+    const published = modelCalibrations(model, named, calibrations, (path) => {
+      const line = file.lineOf(["models", model, ...path]);
+      return (_line, code, message) => report(line, code, message);
+    });
+    models.set(model, { floor, threshold, origin, calibrations: published });
+  }
   return problems.length === before ? { tiers, sources, models } : undefined;
 }

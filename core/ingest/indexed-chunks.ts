@@ -3,8 +3,9 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { IndexedChunk } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { titleBoost } from "../text/bm25.ts";
-import { type Chunk, chunkInSlices, embeddingInput } from "../text/chunk.ts";
+import { chunkInSlices, embeddingInput } from "../text/chunk.ts";
 import { parseInSlices } from "../text/parse.ts";
+import type { ParsedDocument } from "../text/parsed.ts";
 import type { Sliced } from "../text/slices.ts";
 import { chunkIdOf } from "./chunk-id.ts";
 import { inTurns, nextTurn } from "./turns.ts";
@@ -26,9 +27,24 @@ export interface AcceptedDocument {
  * @throws AppError `embedder-unavailable`
  */
 export async function indexedChunks(document: AcceptedDocument, embedder: Embedder): Promise<readonly IndexedChunk[]> {
-  const { key, content } = document;
+  const { key, content, body } = document;
+  const parsed = await inTurns(parseInSlices(body, content.contentType));
+  return chunksOfParsed({ key, content, parsed }, embedder);
+}
+
+/** The same for a document that is parsed already. */
+export async function chunksOfParsed(
+  { key, content, parsed }: Omit<AcceptedDocument, "body"> & { readonly parsed: ParsedDocument },
+  embedder: Embedder,
+): Promise<readonly IndexedChunk[]> {
   const { title } = content;
-  const chunks = await inTurns(cut(document, embedder));
+  const chunks = await inTurns(
+    chunkInSlices(parsed, {
+      title,
+      maxTokens: embedder.model.maxTokens,
+      countTokens: (text) => embedder.countTokens(text),
+    }),
+  );
   const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
   const embedded = await embedAll(inputs, embedder);
   const terms = await inTurns(analyseAll(inputs, title));
@@ -40,15 +56,6 @@ export async function indexedChunks(document: AcceptedDocument, embedder: Embedd
     terms: terms[number]?.counts ?? new Map(),
     termCount: terms[number]?.termCount ?? 0,
   }));
-}
-
-function* cut({ content, body }: AcceptedDocument, embedder: Embedder): Sliced<readonly Chunk[]> {
-  const parsed = yield* parseInSlices(body, content.contentType);
-  return yield* chunkInSlices(parsed, {
-    title: content.title,
-    maxTokens: embedder.model.maxTokens,
-    countTokens: (text) => embedder.countTokens(text),
-  });
 }
 
 /** Terms of one chunk. */

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Caller } from "../access/principal.ts";
+import { confidenceFor } from "../calibration/published.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder } from "../ports/embedder.ts";
@@ -28,7 +29,6 @@ const attempts = 3;
 export interface RetrieveDependencies extends CandidateSearch {
   readonly policy: Policy;
   readonly embedder: Embedder;
-  readonly confidence: ConfidenceModel;
   readonly traces: TraceStore;
   readonly clock: Clock;
   /** Longest time that one retrieve may take, ms. */
@@ -56,13 +56,14 @@ interface Attempt {
  * gates → response. An error anywhere is thrown; it never becomes an abstention, and an abstention is never an error.
  */
 export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
-  const { policy, embedder, confidence, traces, clock, deadlineMs } = dependencies;
+  const { policy, embedder, traces, clock, deadlineMs } = dependencies;
 
   return async (caller, request) => {
     const startedAt = clock();
     const snapshot = policy.current();
     const visibility = snapshot.visibility(caller);
     const gates = gatesFor(snapshot, embedder.model.name, request);
+    const confidence = confidenceFor(snapshot.trust, embedder.model, caller.tenant);
     if (request.max_tokens !== undefined && request.max_tokens < embedder.model.maxTokens) {
       throw new AppError("invalid-request", {
         detail: `max_tokens: at least ${embedder.model.maxTokens}, so that one whole passage fits`,

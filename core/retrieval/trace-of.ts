@@ -69,7 +69,9 @@ export function traceOf(input: TraceInput): Trace {
       ...bestPerDocument(eligible.ranked, chosen).map((candidate) =>
         entry(candidate, candidate.fused, candidate.late, gate(candidate)),
       ),
-      ...bestPerDocument(gated, new Set()).map((candidate) => entry(candidate, candidate.fused, candidate.late, gate(candidate))),
+      ...bestPerDocument(gated, new Set()).map((candidate) =>
+        entry(candidate, candidate.fused, candidate.late, gate(candidate)),
+      ),
       ...eligible.set.dropped.slice(0, traceDropped).map((hit) => entry(hit, 0, null, "recheck")),
     ],
     decision: input.decision,

@@ -1,3 +1,5 @@
+import type { PublishedCalibrations } from "../calibration/published.ts";
+
 /** The quality gates of one source, defaults filled in. */
 export interface SourceTrust {
   /** The source's own authority tier: the highest that its documents can have. */
@@ -25,6 +27,8 @@ export interface ModelTrust {
   readonly threshold: number;
   /** Where the two numbers come from, for a reader. */
   readonly origin: string;
+  /** The published constants that turn features into a confidence; without any, the confidence is a documented score. */
+  readonly calibrations: PublishedCalibrations;
 }
 
 /** trust.yaml, validated. */

@@ -10,6 +10,10 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
   sync: { about: "send a folder of documents to the indexer", load: () => import("./sync/sync.ts") },
   ask: { about: "ask the running service", load: () => import("./ask.ts") },
   policy: { about: "policy check: find every mistake in a policy folder", load: () => import("./policy.ts") },
+  calibrate: {
+    about: "fit the confidence on judged questions, or on documents",
+    load: () => import("./calibrate/calibrate.ts"),
+  },
   eval: { about: "measure retrieval, abstention and leaks on a set", load: () => import("./eval/eval.ts") },
 };
 

@@ -14,7 +14,6 @@ import { makeWorker } from "#core/ingest/worker.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
-import { uncalibrated } from "#core/retrieval/confidence.ts";
 import { type Recheck, recheck } from "#core/retrieval/recheck.ts";
 import { retrieveRequestSchema } from "#core/retrieval/request.ts";
 import { type RetrieveResponse, retrieveResponseSchema } from "#core/retrieval/response.ts";
@@ -120,7 +119,6 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     index,
     ledger,
     recheck: options.recheck ?? recheck,
-    confidence: uncalibrated,
     traces,
     clock,
     deadlineMs: 60_000,

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { seededRandom } from "#core/calibration/bootstrap.ts";
 import { checkComparable, compare, comparisonLines, readBaseline, type ThisRun } from "./baseline.ts";
-import { seededRandom } from "./bootstrap.ts";
 import { figuresOf } from "./figures.ts";
 import { itemOfStored, type StoredItem } from "./stored-items.ts";
 import { temporaryFolder } from "./testing/tiny-set.ts";

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { resamples, seededRandom } from "#core/calibration/bootstrap.ts";
+import { ones, quantile } from "#core/calibration/metrics.ts";
 import { UsageError } from "../terminal.ts";
-import { resamples, seededRandom } from "./bootstrap.ts";
 import type { EvalReport } from "./eval-report.ts";
 import type { Item } from "./figures.ts";
 import { type MetricName, metricNames, metrics } from "./metric-list.ts";
-import { ones, quantile } from "./metrics.ts";
 import { itemOfStored, type StoredItem, storedItemSchema } from "./stored-items.ts";
 
 /** What became of a figure: `dropped` by more than its noise fails the run. */

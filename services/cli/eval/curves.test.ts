@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { falseAnswersAtAnsweredRate, type Judged, ones } from "#core/calibration/metrics.ts";
 import { aurc, expectedCalibrationError, reliability, riskCoverage } from "./curves.ts";
-import { falseAnswersAtAnsweredRate, type Judged, ones } from "./metrics.ts";
 import { itemOfStored, type StoredItem, storedItem } from "./stored-items.ts";
 
 const judged = (score: number, answerable: boolean, found = true): Judged => ({

@@ -1,4 +1,11 @@
-import { byFallingScore, classWeights, type Judged, recallAt, type Statistic, type Weights } from "./metrics.ts";
+import {
+  byFallingScore,
+  classWeights,
+  type Judged,
+  recallAt,
+  type Statistic,
+  type Weights,
+} from "#core/calibration/metrics.ts";
 
 /** An answer that helps: one exists, and a relevant document is among the first five. */
 export const isGood = (item: Judged): boolean => item.answerable && recallAt(5, item.hits, item.relevant) > 0;

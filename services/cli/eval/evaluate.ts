@@ -1,3 +1,4 @@
+import { quantile } from "#core/calibration/metrics.ts";
 import { type Output, progressBar, UsageError } from "../terminal.ts";
 import { type Asked, ask } from "./asking.ts";
 import type { DataPair } from "./dataset.ts";
@@ -8,7 +9,6 @@ import type { Instance, Loaded } from "./instance.ts";
 import { checkUser, type IsolationFigures, type Mismatch } from "./isolation.ts";
 import { kindFigures } from "./kinds.ts";
 import { corpusOf, type Leak } from "./leaks.ts";
-import { quantile } from "./metrics.ts";
 import type { EvalOptions, Split } from "./options.ts";
 import { inSplit, judgedPairs, type Plan, planOf } from "./plan.ts";
 import { storedItem } from "./stored-items.ts";

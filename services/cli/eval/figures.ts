@@ -1,9 +1,9 @@
+import { type Estimate, estimate, resamples } from "#core/calibration/bootstrap.ts";
+import { auroc, type Judged, meanOf, type Statistic } from "#core/calibration/metrics.ts";
 import type { Asked } from "./asking.ts";
-import { type Estimate, estimate, resamples } from "./bootstrap.ts";
 import { type DataPair, type Dataset, groupOf } from "./dataset.ts";
 import type { Mapping } from "./mapping.ts";
 import { type MetricName, metricNames, metrics } from "./metric-list.ts";
-import { auroc, type Judged, meanOf, type Statistic } from "./metrics.ts";
 
 /** Resamples of an interval, and the seed that makes them the same in every run. */
 const draws = 1_000;

@@ -1,5 +1,5 @@
+import { quantile } from "#core/calibration/metrics.ts";
 import type { Asked } from "./asking.ts";
-import { quantile } from "./metrics.ts";
 
 /** What pairs of one kind got: for comparing hidden documents with missing ones. */
 export interface KindFigures {

@@ -1,4 +1,3 @@
-import { aurc, expectedCalibrationError } from "./curves.ts";
 import {
   answeredAtFalseAnswerRate,
   auroc,
@@ -13,7 +12,8 @@ import {
   type Statistic,
   successAt1,
   yieldAtRisk,
-} from "./metrics.ts";
+} from "#core/calibration/metrics.ts";
+import { aurc, expectedCalibrationError } from "./curves.ts";
 
 /** One figure over judged answers, 0 … 1. */
 export interface Metric {

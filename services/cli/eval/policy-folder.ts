@@ -1,5 +1,6 @@
-import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { copyFile, cp, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
@@ -57,6 +58,9 @@ export async function readModels(trustFile: string): Promise<Readonly<Record<str
 /** Writes the policy folder of an evaluation. The folder must exist and be empty. */
 export async function writePolicyFolder(folder: string, mapping: Mapping, trustFile: string): Promise<void> {
   const models = await readModels(trustFile);
+  // Calibrations lie beside the trust.yaml that names them.
+  const calibrations = join(dirname(trustFile), "calibration");
+  if (existsSync(calibrations)) await cp(calibrations, join(folder, "calibration"), { recursive: true });
   await copyFile(join(shippedPolicies, "model.conf"), join(folder, "model.conf"));
   await writeFile(join(folder, "policy.csv"), `${policyLines(mapping).join("\n")}\n`);
   await writeFile(

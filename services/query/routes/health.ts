@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from "fastify";
+import { calibrationProblems, confidenceFor } from "#core/calibration/published.ts";
 import { AppError } from "#core/errors.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { EmbeddingModel } from "#core/ports/embedder.ts";
@@ -30,6 +31,11 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
     try {
       const entry = policy.current().trust.models.get(model.name);
       if (entry === undefined) throw new AppError("policy-unavailable");
+      // The embedder in use may have changed since the policy was judged.
+      if (calibrationProblems(policy.current().trust, model).length > 0) {
+        codes.push("calibration-mismatch");
+        ready = false;
+      }
     } catch (error) {
       ready = false;
       codes.push(error instanceof AppError ? error.code : "internal");
@@ -42,6 +48,11 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
     if (!snapshot.may(request.caller, "admin", "tenant")) throw new AppError("forbidden");
     const status = policy.status();
     const entry = snapshot.trust.models.get(model.name);
+    const calibrationState = () => {
+      if (calibrationProblems(snapshot.trust, model).length > 0) return { state: "mismatch" };
+      const { state, fittedOn, fittedAt } = confidenceFor(snapshot.trust, model, request.caller.tenant);
+      return { state, fitted_on: fittedOn, fitted_at: fittedAt };
+    };
     return {
       uptime_s: Math.round((clock() - startedAt) / 1000),
       policy: {
@@ -63,7 +74,7 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
         floor: entry?.floor ?? null,
         threshold: entry?.threshold ?? null,
         origin: entry?.origin ?? null,
-        calibration: "uncalibrated",
+        calibration: calibrationState(),
       },
     };
   });

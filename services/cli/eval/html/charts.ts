@@ -1,5 +1,5 @@
+import { type Judged, ones } from "#core/calibration/metrics.ts";
 import { reliability, riskCoverage } from "../curves.ts";
-import { type Judged, ones } from "../metrics.ts";
 
 /** Inside of a chart, user units; the margins hold the axes' labels. */
 const size = 260;

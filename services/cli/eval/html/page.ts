@@ -1,5 +1,5 @@
+import type { Estimate } from "#core/calibration/bootstrap.ts";
 import type { Compared } from "../baseline.ts";
-import type { Estimate } from "../bootstrap.ts";
 import { type EvalReport, isClean } from "../eval-report.ts";
 import type { Figures } from "../figures.ts";
 import { metricNames, metrics } from "../metric-list.ts";

@@ -1,9 +1,13 @@
-/** What is known about one answer: how sure the service was, and how its ranking did. */
-export interface Judged {
+/** A confidence, and whether there was something to be confident of. */
+export interface Scored {
   /** Confidence of the response, 0 … 1. */
   readonly score: number;
   /** True when an answer exists (for this caller). */
   readonly answerable: boolean;
+}
+
+/** What is known about one answer: how sure the service was, and how its ranking did. */
+export interface Judged extends Scored {
   /** What the service said at its shipped thresholds. */
   readonly answered: boolean;
   /** Ranked document ids without repeats, best first. */
@@ -74,8 +78,8 @@ export function meanOf<T>(items: readonly T[], value: (item: T) => number): Stat
   };
 }
 
-/** Indices of the items by falling score, in runs of equal score: every figure over thresholds walks these runs once. */
-export function byFallingScore(items: readonly Judged[]): readonly (readonly number[])[] {
+/** Positions of the items by falling score, in runs of equal score: every figure over thresholds walks these runs once. */
+export function byFallingScore(items: readonly Scored[]): readonly (readonly number[])[] {
   const order = items.map((_, at) => at).toSorted((a, b) => (items[b]?.score ?? 0) - (items[a]?.score ?? 0));
   const runs: number[][] = [];
   for (const at of order) {
@@ -91,7 +95,7 @@ export function byFallingScore(items: readonly Judged[]): readonly (readonly num
  * Area under the ROC curve of the confidence, answerable against unanswerable: the probability that a random answerable item
  * scores above a random unanswerable one, ties counted half (the Mann-Whitney statistic; Hanley and McNeil, Radiology 143, 1982).
  */
-export function auroc(items: readonly Judged[]): Statistic {
+export function auroc(items: readonly Scored[]): Statistic {
   const runs = byFallingScore(items);
   return (weights) => {
     let above = 0;
@@ -116,7 +120,7 @@ export function auroc(items: readonly Judged[]): Statistic {
  * Share of the answerable items that are answered at the lowest threshold at which at most `rate` of the unanswerable ones are
  * (one point of the ROC curve: the true positive rate at a bounded false positive rate, without interpolation).
  */
-export function answeredAtFalseAnswerRate(items: readonly Judged[], rate: number): Statistic {
+export function answeredAtFalseAnswerRate(items: readonly Scored[], rate: number): Statistic {
   const runs = byFallingScore(items);
   return (weights) => {
     let positives = 0;

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { backup, DatabaseSync } from "node:sqlite";
+import { openDatabase } from "#adapters/sqlite/open.ts";
+import { databaseFile } from "#services/compose.ts";
+import { CommandError, UsageError } from "../../terminal.ts";
+
+// Copies hold what the data directory holds: gone when the process ends, also when it is told to stop in the middle.
+const folders = new Set<string>();
+const removeAll = () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  folders.clear();
+};
+process.on("exit", removeAll);
+
+/** A copy of a data directory's database as of one moment. */
+export interface Snapshot {
+  readonly database: DatabaseSync;
+  /** Closes the copy and removes it. */
+  close(): void;
+}
+
+/**
+ * Copies ledger, content and index of a data directory, consistent as of one moment, into a folder of this user alone. A service
+ * that runs on the directory goes on meanwhile.
+ * @throws UsageError when there is no data directory; CommandError when it cannot be read
+ */
+export async function openSnapshot(dataDir: string): Promise<Snapshot> {
+  const file = databaseFile(dataDir);
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) throw new UsageError(`${dataDir} is no data directory`);
+  // Made with mode 0700.
+  const folder = mkdtempSync(join(tmpdir(), "reticent-calibrate-"));
+  folders.add(folder);
+  const remove = () => {
+    rmSync(folder, { recursive: true, force: true });
+    folders.delete(folder);
+  };
+  try {
+    const copy = join(folder, "copy.db");
+    const source = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+    try {
+      await backup(source, copy);
+    } finally {
+      source.close();
+    }
+    const database = openDatabase(copy);
+    return {
+      database,
+      close: () => {
+        database.close();
+        remove();
+      },
+    };
+  } catch (cause) {
+    remove();
+    throw new CommandError(`cannot copy ${file}: ${cause instanceof Error ? cause.message : ""}`, { cause });
+  }
+}
