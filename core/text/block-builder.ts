@@ -1,3 +1,4 @@
+import { isVisible, visibleText } from "./invisible.ts";
 import type { ParsedBlock } from "./parsed.ts";
 
 /** Longest heading in a heading path, UTF-16 code units. A longer one is clipped there and kept whole as a block of its own. */
@@ -24,9 +25,9 @@ export class BlockBuilder {
     this.#adjoins = false;
   }
 
-  /** Adds readable text; white space alone is ignored. */
+  /** Adds readable text; white space and invisible characters alone are ignored. */
   add(span: Span): void {
-    if (span.text.trim().length === 0) return;
+    if (!isVisible(span.text)) return;
     this.#open = undefined;
     this.#push(span, this.#path);
   }
@@ -38,7 +39,7 @@ export class BlockBuilder {
    * @param span the heading as a block, for the case that nothing follows it
    */
   heading(level: number, heading: string, span: Span): void {
-    const name = heading.replace(/\s+/g, " ").trim();
+    const name = visibleText(heading).replace(/\s+/g, " ").trim();
     if (name.length === 0) return;
     if (this.#open !== undefined && level <= this.#open.level) this.#flushHeading();
     this.#levels.length = level;
