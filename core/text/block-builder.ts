@@ -39,14 +39,19 @@ export class BlockBuilder {
    * @param span the heading as a block, for the case that nothing follows it
    */
   heading(level: number, heading: string, span: Span): void {
-    const name = visibleText(heading).replace(/\s+/g, " ").trim();
-    if (name.length === 0) return;
+    // Only what can end up in a path is worth cleaning.
+    const head = heading.trimStart().slice(0, 8 * headingChars);
+    const name = visibleText(head).replace(/\s+/g, " ").trim();
+    if (name.length === 0) {
+      if (isVisible(heading)) this.add(span);
+      return;
+    }
     if (this.#open !== undefined && level <= this.#open.level) this.#flushHeading();
     this.#levels.length = level;
     this.#levels.push(clip(name));
     this.#path = this.#levels.filter((part) => part !== undefined);
     this.#adjoins = false;
-    if (name.length > headingChars) {
+    if (name.length > headingChars || head.length === 8 * headingChars) {
       this.#open = undefined;
       this.#push(span, this.#path);
     } else {

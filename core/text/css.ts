@@ -8,9 +8,10 @@ export interface Declaration {
  * The declarations of a `style` attribute, in order (CSS Syntax 3, section 4): comments are dropped, escapes (`\64 isplay`) are
  * read, strings and brackets keep their semicolons, `var()` takes a custom property of the same style or its own fallback.
  * One pass, linear in the style.
+ * @param most reading ends after so many
  */
-export function declarationsOf(style: string): readonly Declaration[] {
-  const declarations = splitDeclarations(style);
+export function declarationsOf(style: string, most: number): readonly Declaration[] {
+  const declarations = splitDeclarations(style, most);
   const custom = new Map(declarations.map(({ name, value }) => [name, value]));
   return declarations.map(({ name, value }) => ({ name, value: withVariables(value, custom) }));
 }
@@ -26,7 +27,7 @@ function withVariables(value: string, custom: ReadonlyMap<string, string>): stri
   });
 }
 
-function splitDeclarations(style: string): readonly Declaration[] {
+function splitDeclarations(style: string, most: number): readonly Declaration[] {
   const declarations: Declaration[] = [];
   let name: string | undefined;
   let part = "";
@@ -39,7 +40,7 @@ function splitDeclarations(style: string): readonly Declaration[] {
     depth = 0;
   };
   const text = style.toLowerCase();
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length && declarations.length < most; ) {
     const character = text.charAt(at);
     if (character === "/" && text[at + 1] === "*") {
       const close = text.indexOf("*/", at + 2);

@@ -60,9 +60,15 @@ const sameColour = 24;
 /** No honest value of a property below is longer, UTF-16 code units. */
 const valueChars = 1_000;
 
-/** True when an inline style hides the element. */
+/** Longest inline style that is read, an image in it included, UTF-16 code units; and the most declarations. */
+const styleChars = 256 * 1024;
+const styleDeclarations = 1_000;
+
+/** True when an inline style hides the element, or is longer than anybody means it. */
 export function styleHides(style: string): boolean {
-  const declarations = declarationsOf(style);
+  if (style.length > styleChars) return true;
+  const declarations = declarationsOf(style, styleDeclarations + 1);
+  if (declarations.length > styleDeclarations) return true;
   return (
     declarations.some((declaration) => hides(declaration)) || cutToNothing(declarations) || likeGround(declarations)
   );

@@ -47,3 +47,8 @@ test("offsets cover the text in the source, also after Windows line ends and cha
     "next",
   ]);
 });
+
+test("a heading behind a long run of invisible characters is not lost", () => {
+  const blocks = parseDocument(`<h1>${"\u200b".repeat(5_000)}Guide</h1><p>text`, "text/html").blocks;
+  expect([...blocks.map(({ text }) => text), ...blocks.flatMap(({ headingPath }) => headingPath)]).toContain("Guide");
+});

@@ -39,7 +39,7 @@ export class RawHtml {
     let commentEnds = true;
     let rest = sliceChars;
     for (let at = 0; at < text.length; at++) {
-      if (--rest === 0) {
+      if (--rest <= 0) {
         yield;
         rest = sliceChars;
       }
@@ -69,7 +69,9 @@ export class RawHtml {
         end = close < 0 ? -1 : close + 3;
         if (end > 0 && !this.hidden) kept.push(text.slice(from, at));
       } else {
+        const before = this.#work;
         const tag = this.#tag(text, at, codeSpans);
+        rest -= before - this.#work;
         if (tag === undefined) continue;
         end = tag.end;
         if (!this.hidden) kept.push(text.slice(from, at));
