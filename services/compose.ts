@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
@@ -52,7 +53,10 @@ export interface RunningService {
   /** Base URL, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly app: FastifyInstance;
-  /** Stops taking requests, finishes what is in flight and what is being indexed, then closes everything. A second call waits for the first. */
+  /**
+   * Stops taking requests, finishes what is in flight (for at most the deadline) and what is being indexed, then closes everything. A second
+   * call waits for the first.
+   */
   close(): Promise<void>;
 }
 
@@ -203,12 +207,17 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     });
     queue.start(makeWorker(ingest));
     reconciler.start();
-    const url = await app.listen({ host: config.host, port: config.port });
+    const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
     return { url, app, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** `localhost` as one address: Fastify would open a second server for the other one, and close that without finishing its requests. */
+async function oneAddress(host: string): Promise<string> {
+  return host === "localhost" ? (await lookup(host)).address : host;
 }
 
 function logPolicy(app: FastifyInstance, event: PolicyEvent): void {
