@@ -1,13 +1,14 @@
 import { type HttpClient, ServiceError } from "../http-client.ts";
 import { deleteDocument, putAccess, putDocument } from "./api.ts";
 import { failureText, type PlanItem } from "./plan.ts";
-import { type PreparedDocument, prepare, type SourceRules } from "./prepare.ts";
+import { type Dates, type PreparedDocument, prepare, type SourceRules } from "./prepare.ts";
 import type { FoundFile } from "./walk.ts";
 
 /** What carrying out a plan needs. */
 export interface ApplyOptions {
   readonly client: HttpClient;
   readonly rules: SourceRules;
+  readonly dates: Dates;
   /** By id: bodies are read again when they are sent, so that a large folder is never held in memory. */
   readonly files: ReadonlyMap<string, FoundFile>;
   readonly concurrency: number;
@@ -69,9 +70,9 @@ async function send(item: PlanItem, options: ApplyOptions): Promise<PlanItem> {
   return { ...item, warnings: [...item.warnings, `${item.id}: accepted, but not searchable yet`] };
 }
 
-function preparedAgain(item: PlanItem, { files, rules }: ApplyOptions): Promise<Prepared> | RefusedNow {
+function preparedAgain(item: PlanItem, { files, rules, dates }: ApplyOptions): Promise<Prepared> | RefusedNow {
   const file = files.get(item.id);
-  return file === undefined ? { kind: "refused", reason: "the file is gone" } : prepare(file, rules);
+  return file === undefined ? { kind: "refused", reason: "the file is gone" } : prepare(file, rules, dates);
 }
 
 type Prepared = PreparedDocument | RefusedNow;

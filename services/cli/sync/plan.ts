@@ -27,6 +27,8 @@ export interface PlanItem {
   readonly version?: number;
   /** The access revision that the plan was made from; 0 = the document does not exist yet. */
   readonly accessRevision?: number;
+  /** The file's document has no date. */
+  readonly undated?: boolean;
 }
 
 /** What the plan looks at in a file. */

@@ -11,12 +11,23 @@ export function countsOf(items: readonly PlanItem[]): Counts {
   return counts;
 }
 
+/** How many documents have no date. */
+const undatedOf = (items: readonly PlanItem[]): number => items.filter(({ undated }) => undated === true).length;
+
+/** One line when documents have no date: such a document is never an answer where an age limit applies, and nobody would know why. */
+export function undatedLines(items: readonly PlanItem[]): string[] {
+  const count = undatedOf(items);
+  if (count === 0) return [];
+  return [`${count} without a date (quality.updated_at): stale wherever trust.yaml sets max_age_days for the source`];
+}
+
 /** The one object that `--json` prints. */
 export function jsonReport(source: string, dryRun: boolean, items: readonly PlanItem[]) {
   return {
     source,
     dry_run: dryRun,
     counts: countsOf(items),
+    undated: undatedOf(items),
     files: items.map(({ id, action, reason, warnings }) => ({
       id,
       action,

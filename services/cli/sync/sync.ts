@@ -16,11 +16,11 @@ import {
 import { sourceRules, storedDocuments } from "./api.ts";
 import { applyPlan, sends } from "./apply.ts";
 import { IncompleteStatusError, type PlanItem, planDocument, planVanished } from "./plan.ts";
-import { prepare, type SourceRules } from "./prepare.ts";
-import { itemLines, jsonReport, summaryLine } from "./report.ts";
+import { type Dates, prepare, type SourceRules } from "./prepare.ts";
+import { itemLines, jsonReport, summaryLine, undatedLines } from "./report.ts";
 import { type Walk, walk } from "./walk.ts";
 
-const help = `usage: reticent sync <folder> --source S [--delete] [--dry-run] [--json] [--concurrency N] [--no-wait]
+const help = `usage: reticent sync <folder> --source S [--delete] [--dry-run] [--json] [--concurrency N] [--no-wait] [--dates mtime]
 
 Sends the documents of a folder (.md .markdown .html .htm .txt) to the indexer: what is new, changed, or has another access
 list. Access lists, labels and quality come from _reticent.yaml files, inherited downwards, and from front matter.
@@ -31,6 +31,9 @@ list. Access lists, labels and quality come from _reticent.yaml files, inherited
   --json            print one JSON object
   --concurrency N   documents sent at the same time, 1 to 32 (default 4)
   --no-wait         do not wait until the documents are searchable
+  --dates mtime     a document without a stated date (quality.updated_at) gets its file's time of last change. Every copy, checkout
+                    and touch then sends it again, and makes an old page young. Without this option it has no date, and is stale
+                    wherever its source has an age limit
   --url U           address of the service (RETICENT_URL, else http://127.0.0.1:8080)
   --token T         a token that may write and share on the source (RETICENT_TOKEN)
 
@@ -45,6 +48,7 @@ export interface SyncOptions {
   readonly dryRun: boolean;
   readonly concurrency: number;
   readonly wait: boolean;
+  readonly dates: Dates;
 }
 
 /** Told about the course of a run. */
@@ -72,6 +76,7 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
       json: { type: "boolean", default: false },
       concurrency: { type: "string" },
       "no-wait": { type: "boolean", default: false },
+      dates: { type: "string" },
       url: { type: "string" },
       token: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
@@ -92,6 +97,7 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
     dryRun: values["dry-run"],
     concurrency: integerOption("concurrency", values.concurrency, { min: 1, max: 32 }) ?? 4,
     wait: !values["no-wait"],
+    dates: datesOption(values.dates),
   };
   const client = httpClient({ ...connection(values, env), timeoutMs: 60_000, retries: 8 });
   const style = styleOf(wantsColor(stdout, env));
@@ -102,7 +108,8 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
     const items = await syncFolder(client, options, {
       planned(plan) {
         shown = plan;
-        if (!values.json) print([...itemLines(plan, style), summaryLine(options.source, plan, true)]);
+        if (!values.json)
+          print([...itemLines(plan, style), summaryLine(options.source, plan, true), ...undatedLines(plan)]);
         if (!options.dryRun) bar = progressBar(stderr, options.source, plan.filter(sends).length);
       },
       done: () => bar.tick(),
@@ -119,6 +126,12 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
   }
 }
 
+function datesOption(value: string | undefined): Dates {
+  if (value === undefined || value === "stated") return "stated";
+  if (value === "mtime") return "mtime";
+  throw new UsageError(`--dates: stated or mtime, not "${value}"`);
+}
+
 /**
  * Synchronises a folder with a source: what the command does, without its printing.
  * @returns one item per file and per stored document that has none any more, in the order of their ids
@@ -132,7 +145,7 @@ export async function syncFolder(
   const found = await walk(options.folder);
   const rules = await sourceRules(client, options.source);
   const stored = await storedDocuments(client, options.source);
-  const plan = await planFolder(found, rules, stored, options.remove);
+  const plan = await planFolder(found, rules, stored, options);
   if (options.remove && found.files.length === 0 && plan.some(({ action }) => action === "delete")) {
     throw new CommandError(`"${options.folder}" holds no document: --delete would delete the whole source`);
   }
@@ -142,6 +155,7 @@ export async function syncFolder(
     client,
     rules,
     files: new Map(found.files.map((file) => [file.id, file])),
+    dates: options.dates,
     concurrency: options.concurrency,
     wait: options.wait,
     done: progress.done,
@@ -153,7 +167,7 @@ export async function planFolder(
   found: Walk,
   rules: SourceRules,
   stored: ReadonlyMap<string, DocumentStatus>,
-  remove: boolean,
+  { remove, dates }: Pick<SyncOptions, "remove" | "dates">,
 ): Promise<PlanItem[]> {
   const items: PlanItem[] = [
     ...found.skipped.map((item): PlanItem => ({ ...item, action: "skipped", warnings: [] })),
@@ -161,11 +175,11 @@ export async function planFolder(
   ];
   try {
     for (const file of found.files) {
-      const prepared = await prepare(file, rules);
+      const prepared = await prepare(file, rules, dates);
       items.push(
         prepared.kind === "refused"
           ? refusal(file.id, prepared.reason, stored.get(file.id))
-          : planDocument(prepared, stored.get(file.id)),
+          : { ...planDocument(prepared, stored.get(file.id)), undated: prepared.undated },
       );
     }
     const present = new Set(items.map(({ id }) => id));
