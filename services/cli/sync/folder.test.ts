@@ -119,9 +119,34 @@ test("a broken folder file refuses everything below it, naming file and key, and
 });
 
 test("an access list under a nearly right name is refused: its restrictions must not be lost", async () => {
-  for (const name of ["_reticent.yml", "_Reticent.yaml", "_reticent.json", "_reticent"]) {
+  for (const name of [
+    "_reticent.yml",
+    "_Reticent.yaml",
+    "_reticent.json",
+    "_reticent",
+    "reticent.yaml",
+    ".reticent.yaml",
+  ]) {
     const prepared = await prepareAll({ "_reticent.yaml": everyone, [`a/${name}`]: "acl: []", "a/x.md": "x" });
     expect(reasonOf(prepared.get("a/x.md"))).toContain(`${name}: the name must be exactly _reticent.yaml`);
+  }
+});
+
+test("a folder below an access list is refused, because that list would be lost; an option says that it is meant", async () => {
+  for (const name of ["_reticent.yaml", "reticent.yml"]) {
+    const root = await folderOf({
+      [name]: `${everyone}labels: [confidential]\n`,
+      "a/b/_reticent.yaml": everyone,
+      "a/b/x.md": "x",
+    });
+    const below = join(root, "a/b");
+    await expect(walk(below)).rejects.toThrow(join(root, name));
+    await expect(walk(below)).rejects.toThrow("--ignore-parents");
+    expect((await walk(below, { ignoreParents: true })).files.map(({ id }) => id)).toEqual(["x.md"]);
+    // Through a link the folder is still where it is.
+    const link = join(await folderOf({}), "link");
+    await symlink(below, link);
+    await expect(walk(link)).rejects.toThrow("--ignore-parents");
   }
 });
 

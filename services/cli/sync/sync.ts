@@ -21,6 +21,7 @@ import { itemLines, jsonReport, summaryLine, undatedLines } from "./report.ts";
 import { type Walk, walk } from "./walk.ts";
 
 const help = `usage: reticent sync <folder> --source S [--delete] [--dry-run] [--json] [--concurrency N] [--no-wait] [--dates mtime]
+                     [--ignore-parents]
 
 Sends the documents of a folder (.md .markdown .html .htm .txt) to the indexer: what is new, changed, or has another access
 list. Access lists, labels and quality come from _reticent.yaml files, inherited downwards, and from front matter.
@@ -34,6 +35,7 @@ list. Access lists, labels and quality come from _reticent.yaml files, inherited
   --dates mtime     a document without a stated date (quality.updated_at) gets its file's time of last change. Every copy, checkout
                     and touch then sends it again, and makes an old page young. Without this option it has no date, and is stale
                     wherever its source has an age limit
+  --ignore-parents  go on although a folder above holds a _reticent.yaml: it does not count, its denies and labels neither
   --url U           address of the service (RETICENT_URL, else http://127.0.0.1:8080)
   --token T         a token that may write and share on the source (RETICENT_TOKEN)
 
@@ -49,6 +51,8 @@ export interface SyncOptions {
   readonly concurrency: number;
   readonly wait: boolean;
   readonly dates: Dates;
+  /** Access lists of the folders above are left out on purpose; otherwise one that is there ends the run. */
+  readonly ignoreParents?: boolean;
 }
 
 /** Told about the course of a run. */
@@ -77,6 +81,7 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
       concurrency: { type: "string" },
       "no-wait": { type: "boolean", default: false },
       dates: { type: "string" },
+      "ignore-parents": { type: "boolean", default: false },
       url: { type: "string" },
       token: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
@@ -98,6 +103,7 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
     concurrency: integerOption("concurrency", values.concurrency, { min: 1, max: 32 }) ?? 4,
     wait: !values["no-wait"],
     dates: datesOption(values.dates),
+    ignoreParents: values["ignore-parents"],
   };
   const client = httpClient({ ...connection(values, env), timeoutMs: 60_000, retries: 8 });
   const style = styleOf(wantsColor(stdout, env));
@@ -142,7 +148,7 @@ export async function syncFolder(
   options: SyncOptions,
   progress: SyncProgress = { planned() {}, done() {} },
 ): Promise<PlanItem[]> {
-  const found = await walk(options.folder);
+  const found = await walk(options.folder, options);
   const rules = await sourceRules(client, options.source);
   const stored = await storedDocuments(client, options.source);
   const plan = await planFolder(found, rules, stored, options);
