@@ -1,10 +1,12 @@
 import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { type HttpClient, httpClient } from "#services/cli/http-client.ts";
-import { syncFolder } from "#services/cli/sync/sync.ts";
+import { run as sync, syncFolder } from "#services/cli/sync/sync.ts";
 import { type RunningService, startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
@@ -110,4 +112,134 @@ test("a copy, a checkout and a touch are no changes: nothing is sent, whether pa
   expect(await requestsOf()).toHaveLength(3);
   await touch(2032);
   expect(await requestsOf()).toEqual([]);
+});
+
+test("of two runs at once, the one whose documents the service had already reports them unchanged, not created", async () => {
+  await write({ "ash.md": "# Ash\n\nThe ash has keys.\n", "_reticent.yaml": `${dated}labels: [personal]\n` });
+  await rm(join(folder, "fir.txt"));
+  // The slower run has made its plan, and sends nothing before the faster one has ended.
+  const planned = Promise.withResolvers<void>();
+  const faster = Promise.withResolvers<void>();
+  const slow: HttpClient = {
+    ...client(),
+    async request(request) {
+      if (request.method !== "GET") {
+        planned.resolve();
+        await faster.promise;
+      }
+      return client().request(request);
+    },
+  };
+  const second = syncFolder(slow, { ...options(), remove: true });
+  await planned.promise;
+  const first = await syncFolder(client(), { ...options(), remove: true });
+  faster.resolve();
+  const actions = ({ items }: Awaited<typeof second>) => items.map(({ id, action }) => `${action} ${id}`);
+  expect(actions(first)).toEqual(["create ash.md", "access elm.md", "delete fir.txt", "access oak.md"]);
+  // A list that was changed under it is no repeat: it says so.
+  expect(actions(await second)).toEqual(["unchanged ash.md", "failed elm.md", "unchanged fir.txt", "failed oak.md"]);
+  expect((await second).items[1]?.reason).toContain("somebody else changed it meanwhile");
+});
+
+/** A service that stops answering as it did after some documents were stored. */
+async function failingAfter(puts: number, how: "expired" | "gone") {
+  let left = puts;
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (request.method !== "GET") left -= 1;
+    if (left < 0 && how === "gone") {
+      server.close();
+      server.closeAllConnections();
+      return;
+    }
+    if (left < 0) {
+      response.writeHead(401, { "content-type": "application/problem+json" });
+      response.end(JSON.stringify({ code: "unauthenticated", title: "Credentials are missing or invalid" }));
+      return;
+    }
+    const answer = await fetch(`${service.url}${request.url}`, {
+      method: request.method ?? "GET",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(chunks.length === 0 ? {} : { body: Buffer.concat(chunks) }),
+    });
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    response.end(await answer.text());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function runSync(args: readonly string[]) {
+  let out = "";
+  let err = "";
+  const terminal = {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
+    env: {},
+  };
+  const code = await sync([folder, "--source", "open", "--token", token, ...args], terminal);
+  return { code, out, err };
+}
+
+for (const [how, code] of [
+  ["expired", "unauthenticated"],
+  ["gone", "unreachable"],
+] as const) {
+  test(`a run that stops half-way (${how}) reports what was done, what was not, and why`, async () => {
+    const names = ["tree-1.md", "tree-2.md", "tree-3.md", "tree-4.md", "tree-5.md"];
+    for (const name of names) await write({ [name]: `# ${name}\n\nA page about ${name}.\n` });
+    const broken = await failingAfter(2, how);
+    const { out, err, ...result } = await runSync(["--json", "--concurrency", "1", "--url", broken.url]);
+    broken.close();
+    expect(result.code).toBe(1);
+    expect(err).toMatch(/^reticent sync: stopped: .*\n$/);
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({ source: "open", dry_run: false, error: { code } });
+    expect(report.counts).toMatchObject({ create: 2, failed: 1, unsent: 2, unchanged: 3 });
+    const actionOf = Object.fromEntries(
+      report.files.map((file: { id: string; action: string }) => [file.id, file.action]),
+    );
+    expect(names.map((name) => actionOf[name])).toEqual(["create", "create", "failed", "unsent", "unsent"]);
+    // It was true: the next run sends the rest, and only that.
+    expect(await requestsOf()).toEqual(names.slice(2).map((name) => `PUT /v1/documents/open/${name}`));
+  });
+}
+
+test("a run that cannot even begin prints a report with the reason, and a person reads what was not sent", async () => {
+  const dead = await failingAfter(0, "gone");
+  dead.close();
+  const json = await runSync(["--json", "--url", dead.url]);
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.out)).toMatchObject({ files: [], error: { code: "unreachable" } });
+  await write({ "yew.md": "# Yew\n\nThe yew is old.\n", "zelkova.md": "# Zelkova\n\nThe zelkova is rare.\n" });
+  const broken = await failingAfter(1, "expired");
+  const person = await runSync(["--concurrency", "1", "--url", broken.url]);
+  broken.close();
+  expect(person.code).toBe(1);
+  expect(person.out).toContain("open: 1 created, 3 unchanged, 1 failed\n");
+  expect(person.out).toContain("  failed    zelkova.md: create: ");
+});
+
+test("waiting for the rate limit is told, with how long and why", async () => {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(asked === 1 ? 429 : 200, { "retry-after": "0", "content-type": "application/json" });
+    response.end(asked === 1 ? JSON.stringify({ code: "rate-limited" }) : JSON.stringify({ sources: [], labels: [] }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const waits: [number, number][] = [];
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const patient = httpClient({ baseUrl, token, onWait: (waitMs, { status }) => waits.push([waitMs, status]) });
+  await expect(syncFolder(patient, options())).rejects.toThrow("may not write");
+  expect(waits).toEqual([[0, 429]]);
+  server.close();
+  server.closeAllConnections();
 });

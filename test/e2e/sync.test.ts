@@ -75,6 +75,7 @@ const reportSchema = z.strictObject({
   dry_run: z.boolean(),
   counts: z.record(z.string(), z.int()),
   undated: z.int(),
+  error: z.null(),
   files: z.array(
     z.strictObject({
       id: z.string(),

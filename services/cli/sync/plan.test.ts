@@ -98,6 +98,7 @@ test("the report counts every action, lists what is not unchanged, and prints no
     dry_run: true,
     counts: { refused: 1 },
     undated: 0,
+    error: null,
     files: [
       { id: "a.md", action: "unchanged", warnings: [] },
       { action: "refused", reason: "no access list", warnings: ["b.md: ignored"] },

@@ -2,7 +2,7 @@ import type { DocumentStatus } from "#services/indexer/status.ts";
 
 /**
  * What happens to a file or a stored document. `vanished`: stored, but its file is gone, and `--delete` was not given.
- * `failed`: it was sent, or is stored, but did not become searchable.
+ * `failed`: it was sent, or is stored, but did not become searchable. `unsent`: the run stopped before its turn.
  */
 export const actions = [
   "create",
@@ -13,6 +13,7 @@ export const actions = [
   "vanished",
   "refused",
   "failed",
+  "unsent",
   "skipped",
 ] as const;
 export type Action = (typeof actions)[number];

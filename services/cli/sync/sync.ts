@@ -14,7 +14,7 @@ import {
   wantsColor,
 } from "../terminal.ts";
 import { sourceRules, storedDocuments } from "./api.ts";
-import { applyPlan, sends } from "./apply.ts";
+import { type Applied, applyPlan, sends } from "./apply.ts";
 import { IncompleteStatusError, type PlanItem, planDocument, planVanished } from "./plan.ts";
 import { type Dates, prepare, type SourceRules } from "./prepare.ts";
 import { itemLines, jsonReport, summaryLine, undatedLines } from "./report.ts";
@@ -39,7 +39,8 @@ list. Access lists, labels and quality come from _reticent.yaml files, inherited
   --url U           address of the service (RETICENT_URL, else http://127.0.0.1:8080)
   --token T         a token that may write and share on the source (RETICENT_TOKEN)
 
-Exit code: 0, or 1 when a file was refused or failed (the others were sent), 2 for a wrong command line.
+Exit code: 0, or 1 when a file was refused or failed (the others were sent) or the run had to stop (what was not sent is listed),
+2 for a wrong command line.
 `;
 
 /** What one run is asked to do. */
@@ -105,13 +106,23 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
     dates: datesOption(values.dates),
     ignoreParents: values["ignore-parents"],
   };
-  const client = httpClient({ ...connection(values, env), timeoutMs: 60_000, retries: 8 });
+  const client = httpClient({
+    ...connection(values, env),
+    timeoutMs: 60_000,
+    retries: 8,
+    onWait: (waitMs, { status }) => bar.note(waitNote(waitMs, status)),
+  });
   const style = styleOf(wantsColor(stdout, env));
   const print = (lines: readonly string[]) => stdout.write(lines.map((line) => `${line}\n`).join(""));
   let bar = progressBar(stderr, "", 0);
   let shown: readonly PlanItem[] = [];
+  let isTold = false;
+  const report = (items: readonly PlanItem[], error?: unknown): string => {
+    isTold = true;
+    return JSON.stringify(jsonReport(options.source, options.dryRun, items, error), null, 2);
+  };
   try {
-    const items = await syncFolder(client, options, {
+    const { items, stopped } = await syncFolder(client, options, {
       planned(plan) {
         shown = plan;
         if (!values.json)
@@ -121,15 +132,32 @@ async function command(args: readonly string[], terminal: Terminal): Promise<num
       done: () => bar.tick(),
     });
     bar.end();
-    if (values.json) print([JSON.stringify(jsonReport(options.source, options.dryRun, items), null, 2)]);
+    if (values.json) print([report(items, stopped)]);
     else if (!options.dryRun && shown.some(sends)) {
-      const changed = items.filter((item, at) => item !== shown[at]);
+      const changed = items.filter((item, at) => !saysTheSame(item, shown[at]));
       print([...itemLines(changed, style), summaryLine(options.source, items, false)]);
     }
+    // What was done has been said: the error itself ends the command like any other.
+    if (stopped !== undefined) throw new CommandError(`stopped: ${stopped.message}`, { cause: stopped });
     return items.some(({ action }) => action === "refused" || action === "failed") ? 1 : 0;
+  } catch (error) {
+    bar.end();
+    if (values.json && !(error instanceof UsageError) && !isTold) print([report([], error)]);
+    throw error;
   } finally {
     bar.end();
   }
+}
+
+/** Whether the plan has told this already. */
+function saysTheSame(done: PlanItem, planned: PlanItem | undefined): boolean {
+  return done.action === planned?.action && done.reason === planned.reason && done.warnings === planned.warnings;
+}
+
+/** A long run on the default rate limit stands still for most of each minute: the bar says why. */
+function waitNote(waitMs: number, status: number): string {
+  const why = status === 429 ? "rate limit" : "the service is busy";
+  return `waiting ${Math.ceil(waitMs / 1_000)} s (${why})`;
 }
 
 function datesOption(value: string | undefined): Dates {
@@ -141,13 +169,13 @@ function datesOption(value: string | undefined): Dates {
 /**
  * Synchronises a folder with a source: what the command does, without its printing.
  * @returns one item per file and per stored document that has none any more, in the order of their ids
- * @throws ServiceError, UsageError (the folder is not there), CommandError
+ * @throws ServiceError (before anything was sent), UsageError (the folder cannot be synchronised), CommandError
  */
 export async function syncFolder(
   client: HttpClient,
   options: SyncOptions,
   progress: SyncProgress = { planned() {}, done() {} },
-): Promise<PlanItem[]> {
+): Promise<Applied> {
   const found = await walk(options.folder, options);
   const rules = await sourceRules(client, options.source);
   const stored = await storedDocuments(client, options.source);
@@ -156,7 +184,7 @@ export async function syncFolder(
     throw new CommandError(`"${options.folder}" holds no document: --delete would delete the whole source`);
   }
   progress.planned(plan);
-  if (options.dryRun) return plan;
+  if (options.dryRun) return { items: plan };
   return applyPlan(plan, {
     client,
     rules,
