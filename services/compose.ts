@@ -27,10 +27,10 @@ import { makeRetrieve } from "#core/retrieval/retrieve.ts";
 import { authPlugin } from "#services/http/auth.ts";
 import { bodyBudgetPlugin } from "#services/http/body-budget.ts";
 import { rateLimitPlugin } from "#services/http/rate-limit.ts";
-import { makeServer } from "#services/http/server.ts";
+import { type LogStream, makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { queryApp } from "#services/query/app.ts";
-import { ConfigError, type ServiceConfig } from "./config.ts";
+import type { ServiceConfig } from "./config.ts";
 
 /** The adapters that a service runs on. */
 export interface Ports {
@@ -65,10 +65,11 @@ const indexingConcurrency = 2;
 
 /**
  * Starts the whole service in this process: embedded ledger, index, queue and encoder, the ingest API and the query API.
+ * @param logStream where log lines go; absent = standard output
  * @throws DataDirectoryInUse, PolicyFolderError, ConfigError
  */
-export async function startService(config: ServiceConfig): Promise<RunningService> {
-  const log = serverFor(config);
+export async function startService(config: ServiceConfig, logStream?: LogStream): Promise<RunningService> {
+  const log = serverFor(config, logStream);
   try {
     return await serve(await openPorts(config, (event) => logPolicy(log, event)), config, log);
   } catch (error) {
@@ -78,8 +79,9 @@ export async function startService(config: ServiceConfig): Promise<RunningServic
 }
 
 /** The server of a configuration, without routes: it comes first, because its logger is where everything else reports. */
-export function serverFor(config: ServiceConfig): FastifyInstance {
-  return makeServer({ logLevel: config.logLevel, deadlineMs: config.deadlineMs });
+export function serverFor(config: ServiceConfig, logStream?: LogStream): FastifyInstance {
+  const { logLevel, deadlineMs } = config;
+  return makeServer({ logLevel, deadlineMs, ...(logStream === undefined ? {} : { logStream }) });
 }
 
 /** Opens the embedded adapters. This, and nothing else, decides which adapter stands behind which port. */
@@ -90,21 +92,17 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
   };
   try {
     const clock: Clock = Date.now;
+    const embedder = hashedEmbedder();
+    closers.push(() => embedder.close());
     const policy = await openPolicy({
       dir: config.policyDir,
+      requiredModels: [embedder.model.name],
       pollMs: config.policyPollMs,
       rejectedMaxAgeMs: config.rejectedPolicyMaxAgeMs,
       clock,
       onEvent: onPolicyEvent,
     });
     closers.push(() => policy.close());
-    const embedder = hashedEmbedder();
-    closers.push(() => embedder.close());
-    if (!policy.current().trust.models.has(embedder.model.name)) {
-      throw new ConfigError([
-        `trust.yaml: models: no entry for ${embedder.model.name}; without a floor nothing may be answered`,
-      ]);
-    }
     const lock = lockDataDirectory(config.dataDir);
     closers.push(() => lock.release());
     const database = openDatabase(join(config.dataDir, "reticent.db"));

@@ -34,6 +34,8 @@ export interface OpenPolicyOptions {
   /** How long answers go on after an edit was rejected, ms. */
   readonly rejectedMaxAgeMs: number;
   readonly clock: Clock;
+  /** Names of the embedding models in use: trust.yaml must have an entry for each, now and after every edit. */
+  readonly requiredModels?: readonly string[];
   /** Told after the fact; must not throw. */
   readonly onEvent?: (event: PolicyEvent) => void;
   /** How long a changed folder must stay the same before it is judged, ms; default 100. */
@@ -50,11 +52,12 @@ export interface WatchedPolicy extends Policy {
 
 /**
  * Opens a policy folder and follows its edits. An edit takes effect as a whole, after every check and test passed; a broken one
- * changes nothing and is told by `status()` and `onEvent`. A folder that disappears counts as a broken edit.
+ * changes nothing and is told by `status()` and `onEvent`. A folder that disappears counts as a broken edit, and so does one whose tests
+ * do.
  * @throws PolicyFolderError when the folder cannot be used at the start
  */
 export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPolicy> {
-  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, settleMs = 100 } = options;
+  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, settleMs = 100, requiredModels = [] } = options;
   const now = (): string => new Date(clock()).toISOString();
   const settle =
     options.settle ??
@@ -66,7 +69,7 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
   if (content === undefined) {
     throw new PolicyFolderError(dir, [{ file: ".", line: 0, code: "unstable", message: "the folder keeps changing" }]);
   }
-  const start = await loadPolicy(content);
+  const start = await loadPolicy(content, { requiredModels });
   if (start.loaded === undefined) throw new PolicyFolderError(dir, start.problems);
 
   let snapshot: PolicySnapshot = start.loaded.snapshot;
@@ -107,9 +110,15 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
       }
       return;
     }
-    const next = await loadPolicy(found);
+    const next = await loadPolicy(found, { requiredModels });
     if (next.loaded === undefined) {
       reject(found.hash, next.problems);
+      return;
+    }
+    // A folder that lost its tests would pass whatever it says: more likely a slip than a decision, and a restart can decide it.
+    if (next.counts.tests === 0 && counts.tests > 0) {
+      const message = `the revision in force has ${counts.tests} tests, this one none; put them back, or restart without them`;
+      reject(found.hash, [{ file: "tests", line: 0, code: "tests-missing", message }]);
       return;
     }
     snapshot = next.loaded.snapshot;
@@ -146,10 +155,12 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
       }
       return snapshot;
     },
+    lastGood: () => snapshot,
     status: (): PolicyStatus => ({
       revision: snapshot.revision,
       trustRevision: snapshot.trustRevision,
       loadedAt,
+      tests: counts.tests,
       ...(rejected === null
         ? {}
         : { rejected: { since: new Date(rejected.since).toISOString(), problems: rejected.problems } }),

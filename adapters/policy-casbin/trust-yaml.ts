@@ -33,8 +33,15 @@ const trustSchema = z.strictObject({
   ),
 });
 
-/** Reads trust.yaml. Each source takes what it does not say from `defaults`; a gate that neither states is a problem. */
-export function parseTrust(text: TextFile, problems: PolicyProblem[]): TrustPolicy | undefined {
+/**
+ * Reads trust.yaml. Each source takes what it does not say from `defaults`; a gate that neither states is a problem, and so is a required
+ * model without an entry.
+ */
+export function parseTrust(
+  text: TextFile,
+  problems: PolicyProblem[],
+  requiredModels: readonly string[],
+): TrustPolicy | undefined {
   const file = readYaml(text, trustSchema, problems);
   if (file === undefined) return undefined;
   const before = problems.length;
@@ -81,5 +88,10 @@ export function parseTrust(text: TextFile, problems: PolicyProblem[]): TrustPoli
     });
   }
   const models = new Map<string, ModelTrust>(Object.entries(file.value.models));
+  for (const model of requiredModels) {
+    if (models.has(model)) continue;
+    const message = `no entry for ${model}, the model in use; without a floor nothing may be answered`;
+    report(file.lineOf(["models"]), "missing-model", message);
+  }
   return problems.length === before ? { tiers, sources, models } : undefined;
 }

@@ -202,6 +202,7 @@ test("a connection that never sends a whole request head does not hold a shutdow
     ["", "GET /thi", "GET /things/1 HTTP/1.1\r\nHost: x\r\n", answered].map(async (sent) => {
       const socket = connect(port, "127.0.0.1");
       socket.on("error", () => {});
+      socket.resume();
       await once(socket, "connect");
       socket.write(sent);
       if (sent === answered) await once(socket, "data");
@@ -212,7 +213,7 @@ test("a connection that never sends a whole request head does not hold a shutdow
   await fetch(`http://127.0.0.1:${port}/things/1`);
   const ended = Promise.all(sockets.map((socket) => once(socket, "close")));
   await app.close();
-  await ended;
+  expect(await ended).toHaveLength(4);
 });
 
 test("a request that is still being sent holds a shutdown up for the deadline, and no longer", async () => {
@@ -222,7 +223,11 @@ test("a request that is still being sent holds a shutdown up for the deadline, a
   app.server.on("request", () => head.resolve());
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => {});
+  socket.resume();
   socket.write("PUT /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{");
   await head.promise;
+  const ended = once(socket, "close");
   await app.close();
+  await ended;
+  expect(app.server.listening).toBe(false);
 });

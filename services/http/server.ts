@@ -8,11 +8,16 @@ import { parseJson } from "./json.ts";
 import { rememberRoutes } from "./methods.ts";
 import { appErrorOf, pathSegmentChars, problemOf, problemType, retryAfterOf } from "./problem.ts";
 
+/** Takes log lines, each one JSON object. */
+export interface LogStream {
+  write(line: string): void;
+}
+
 /** How a server answers, apart from its routes. */
 export interface ServerOptions {
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Where log lines go; absent = standard output. */
-  readonly logStream?: { write(line: string): void };
+  readonly logStream?: LogStream;
   /** How long a handler may take before the answer is `deadline-exceeded`, and a shutdown waits for what is in flight, ms. */
   readonly deadlineMs: number;
   /** How long a client may take to send its request, ms. */

@@ -86,6 +86,8 @@ async function selected(
     { visibility: filter, eligible: null, conditions: page.source === undefined ? {} : { sources: [page.source] } },
     { limit: page.limit + 1, ...(page.after === undefined ? {} : { after: page.after }) },
   );
+  // Those who may explain a tenant see whatever the filter selects there, and are strangers to every other tenant.
+  if (keys.some(({ tenant }) => tenant !== filter.tenant)) throw new AppError("index-unavailable");
   return keys.map(({ source, id }) => ({ source, id }));
 }
 
