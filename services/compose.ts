@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
@@ -8,7 +9,9 @@ import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { localQueue } from "#adapters/queue-local/queue.ts";
-import { lockDataDirectory } from "#adapters/sqlite/lock.ts";
+import { DataDirectoryUnusable } from "#adapters/sqlite/data-directory.ts";
+import { openingFile, UnusableFile } from "#adapters/sqlite/file-error.ts";
+import { type DataDirectoryLock, lockDataDirectory } from "#adapters/sqlite/lock.ts";
 import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
 import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
 import { type DocumentChanges, documentChanges } from "#core/ingest/changes.ts";
@@ -30,7 +33,7 @@ import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { type LogStream, makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { queryApp } from "#services/query/app.ts";
-import type { ServiceConfig } from "./config.ts";
+import { ConfigError, type ServiceConfig } from "./config.ts";
 
 /** The adapters that a service runs on. */
 export interface Ports {
@@ -66,7 +69,7 @@ const indexingConcurrency = 2;
 /**
  * Starts the whole service in this process: embedded ledger, index, queue and encoder, the ingest API and the query API.
  * @param logStream where log lines go; absent = standard output
- * @throws DataDirectoryInUse, PolicyFolderError, ConfigError
+ * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile; Error that names the key file
  */
 export async function startService(config: ServiceConfig, logStream?: LogStream): Promise<RunningService> {
   const log = serverFor(config, logStream);
@@ -103,15 +106,21 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       onEvent: onPolicyEvent,
     });
     closers.push(() => policy.close());
-    const lock = lockDataDirectory(config.dataDir);
+    const lock = takeDataDirectory(config.dataDir);
     closers.push(() => lock.release());
-    const database = openDatabase(join(config.dataDir, "reticent.db"));
+    const { ledgerFile, traceFile } = dataFiles(config.dataDir);
+    const database = await openingFile(ledgerFile, ledgerAdvice, () => openDatabase(ledgerFile));
     closers.push(() => database.close());
-    const ledger = await openSqliteLedger({ database, clock });
+    const ledger = await openingFile(ledgerFile, ledgerAdvice, () => openSqliteLedger({ database, clock }));
     closers.push(() => ledger.close());
-    const index = await openSqliteIndex({ database, live: ledger.live, model: embedder.model });
+    const { model } = embedder;
+    const index = await openingFile(ledgerFile, ledgerAdvice, () =>
+      openSqliteIndex({ database, live: ledger.live, model }),
+    );
     closers.push(() => index.close());
-    const traces = openTraceStore({ file: join(config.dataDir, "traces.db"), clock, retention: config.traceRetention });
+    const traces = await openingFile(traceFile, "move it away: only the traces so far are lost", () =>
+      openTraceStore({ file: traceFile, clock, retention: config.traceRetention }),
+    );
     closers.push(() => traces.close());
     const issuers = config.issuers.length > 0 ? config.issuers : [await embeddedIssuer(config.dataDir)];
     const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
@@ -131,6 +140,30 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     await close();
     throw error;
   }
+}
+
+const ledgerAdvice = "restore the data directory from a backup, or move it away and send the documents again";
+
+/** @throws DataDirectoryInUse, ConfigError, UnusableFile */
+function takeDataDirectory(dir: string): DataDirectoryLock {
+  try {
+    return lockDataDirectory(dir);
+  } catch (error) {
+    throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
+  }
+}
+
+/**
+ * The database files of a data directory.
+ * @throws UnusableFile for an empty ledger in a directory that was in use: SQLite would take it for a new one, and everything that was ever
+ * acknowledged would be gone without a word.
+ */
+function dataFiles(dir: string): { readonly ledgerFile: string; readonly traceFile: string } {
+  const [ledgerFile, traceFile] = [join(dir, "reticent.db"), join(dir, "traces.db")];
+  if (statSync(ledgerFile, { throwIfNoEntry: false })?.size === 0 && existsSync(traceFile)) {
+    throw new UnusableFile(ledgerFile, "the file is empty, although the directory was in use", ledgerAdvice);
+  }
+  return { ledgerFile, traceFile };
 }
 
 /** Puts routes, worker and reconciler on top of the ports, and listens. */

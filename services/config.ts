@@ -29,8 +29,14 @@ export interface ServiceConfig {
 }
 
 const dayMs = 86_400_000;
+// Spelled out: converting would read an empty or blank value as 0, and 1e3 as a thousand.
 const whole = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "not a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(fallback);
 
 const environmentSchema = z
   .object({
@@ -69,11 +75,12 @@ export class ConfigError extends Error {
  * @throws ConfigError that names every bad setting, an unknown `RETICENT_…` variable of the service included.
  */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
+  const given = settingsIn(env);
   const known = new Set(Object.keys(environmentSchema.shape));
-  const unknown = Object.keys(env).filter(
+  const unknown = Object.keys(given).filter(
     (name) => name.startsWith("RETICENT_") && !known.has(name) && !clientNames.has(name),
   );
-  const parsed = environmentSchema.safeParse(env);
+  const parsed = environmentSchema.safeParse(given);
   const problems = unknown.map((name) => `${name} is not a setting`);
   if (!parsed.success) {
     problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
@@ -96,6 +103,16 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     traceRetention: { maxAgeMs: settings.RETICENT_TRACE_DAYS * dayMs, maxCount: settings.RETICENT_TRACE_COUNT },
     logLevel: settings.RETICENT_LOG_LEVEL,
   };
+}
+
+/**
+ * An environment without its empty variables. `RETICENT_PORT=` in a file of settings, or an empty value of a container's definition, means
+ * "not set"; it must not mean "any free port".
+ */
+export function settingsIn(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }
 
 /** Variables of the command-line clients: theirs, but no mistake in the environment of a service. */

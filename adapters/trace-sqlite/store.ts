@@ -20,24 +20,17 @@ export interface TraceStoreOptions {
 /**
  * Keeps traces in an SQLite file. A batch is written at an interval, off the path of a request; the retention limit (age and count)
  * is applied with each batch. A trace is compressed JSON; it never holds passage text.
+ * @throws Error of `node:sqlite` when the file cannot be opened or is not a database
  */
 export function openTraceStore(options: TraceStoreOptions): TraceStore {
   const { clock, retention, flushMs = 250, maxWaiting = 10_000, onError = () => {} } = options;
   const database = new DatabaseSync(options.file);
-  database.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
-    PRAGMA secure_delete = ON;
-    CREATE TABLE IF NOT EXISTS traces (
-      sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-      tenant TEXT NOT NULL,
-      id TEXT NOT NULL,
-      at INTEGER NOT NULL,
-      trace BLOB NOT NULL,
-      UNIQUE (tenant, id)
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS traces_at ON traces (at);
-  `);
+  try {
+    prepareFile(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   const insert = database.prepare("INSERT OR IGNORE INTO traces (tenant, id, at, trace) VALUES (?, ?, ?, ?)");
   const select = database.prepare("SELECT trace FROM traces WHERE tenant = ? AND id = ?");
   const expire = database.prepare("DELETE FROM traces WHERE at < ?");
@@ -102,4 +95,21 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
       database.close();
     },
   };
+}
+
+function prepareFile(database: DatabaseSync): void {
+  database.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA secure_delete = ON;
+    CREATE TABLE IF NOT EXISTS traces (
+      sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+      tenant TEXT NOT NULL,
+      id TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      trace BLOB NOT NULL,
+      UNIQUE (tenant, id)
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS traces_at ON traces (at);
+  `);
 }

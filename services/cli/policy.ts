@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
 import { checkPolicyFolder, type LoadResult } from "#adapters/policy-casbin/load.ts";
 import { formatProblem } from "#adapters/policy-casbin/problem.ts";
+import { settingsIn } from "../config.ts";
 import { exitCodeOf, parseOptions, printable, processTerminal, type Terminal, UsageError } from "./terminal.ts";
 
 /** The model that the service uses unless it is told otherwise. */
@@ -40,7 +41,7 @@ async function check(args: readonly string[], terminal: Terminal): Promise<numbe
   const [verb, folder, ...extra] = positionals;
   if (verb !== "check" || extra.length > 0)
     throw new UsageError("expected: policy check [FOLDER] [--model NAME]… [--json]");
-  const dir = resolve(folder ?? (terminal.env.RETICENT_POLICIES || "policies"));
+  const dir = resolve(folder ?? settingsIn(terminal.env).RETICENT_POLICIES ?? "policies");
   const result = await checkPolicyFolder(dir, { requiredModels: values.model });
   if (values.json === true) {
     const { problems, counts, tests } = result;
