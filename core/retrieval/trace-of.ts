@@ -70,7 +70,11 @@ export function traceOf(input: TraceInput): Trace {
         entry(candidate, candidate.fused, gate(candidate)),
       ),
       ...bestPerDocument(gated, new Set()).map((candidate) => entry(candidate, candidate.fused, gate(candidate))),
-      ...eligible.set.dropped.slice(0, traceDropped).map((hit) => entry(hit, 0, "recheck")),
+      // A trace belongs to one tenant: what an index found of another one is not told even to those who may explain.
+      ...eligible.set.dropped
+        .filter(({ key }) => key.tenant === caller.tenant)
+        .slice(0, traceDropped)
+        .map((hit) => entry(hit, 0, "recheck")),
     ],
     decision: input.decision,
   };

@@ -81,6 +81,7 @@ async function selected(
   page: Page,
   { index, fingerprint }: IndexerOptions,
 ): Promise<PageKey[]> {
+  if (filter.kind === "nothing") return [];
   const keys = await index.documents(
     fingerprint,
     { visibility: filter, eligible: null, conditions: page.source === undefined ? {} : { sources: [page.source] } },
