@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -94,7 +95,21 @@ export function findNode() {
   );
 }
 
-/** Runs a command to its end under our own standard streams and leaves with its exit code. */
+/**
+ * Runs the command line of this project to its end, as {@link handOver}. A service must not go on alone when whoever started it is gone:
+ * the child sees the end of a channel to us, however we end; and we see the end of the shell that npm put between itself and us, which a
+ * signal to npm ends without a word to anybody below it.
+ */
+export function handOverService(command, args) {
+  const child = handOver(command, args, { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill("SIGTERM");
+  }, 500).unref();
+}
+
+/** Runs a command to its end under our own standard streams and leaves with its exit code. Returns the child process. */
 export function handOver(command, args, options = {}) {
   const child = spawn(command, args, { stdio: "inherit", ...options });
   // Ctrl-C reaches the whole foreground group; the child decides when it is done, so we only wait.
@@ -104,5 +119,6 @@ export function handOver(command, args, options = {}) {
     });
   }
   child.on("error", (error) => fail(`cannot start ${command}: ${error.message}`));
-  child.on("exit", (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+  return child;
 }

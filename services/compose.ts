@@ -1,5 +1,8 @@
+import { lookup } from "node:dns/promises";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
+import { cachedEmbedder } from "#adapters/embedder-cached/cached.ts";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
 import { openMiniLm } from "#adapters/embedder-minilm/minilm.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
@@ -8,7 +11,9 @@ import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { localQueue } from "#adapters/queue-local/queue.ts";
-import { lockDataDirectory } from "#adapters/sqlite/lock.ts";
+import { DataDirectoryUnusable } from "#adapters/sqlite/data-directory.ts";
+import { openingFile, UnusableFile } from "#adapters/sqlite/file-error.ts";
+import { type DataDirectoryLock, lockDataDirectory } from "#adapters/sqlite/lock.ts";
 import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
 import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
 import { calibrationProblems } from "#core/calibration/published.ts";
@@ -27,7 +32,7 @@ import { makeRetrieve } from "#core/retrieval/retrieve.ts";
 import { authPlugin } from "#services/http/auth.ts";
 import { bodyBudgetPlugin } from "#services/http/body-budget.ts";
 import { rateLimitPlugin } from "#services/http/rate-limit.ts";
-import { makeServer } from "#services/http/server.ts";
+import { type LogStream, makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { queryApp } from "#services/query/app.ts";
 import { ConfigError, type EmbedderName, type ServiceConfig } from "./config.ts";
@@ -53,7 +58,10 @@ export interface RunningService {
   /** Base URL, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly app: FastifyInstance;
-  /** Stops taking requests, finishes what is in flight and what is being indexed, then closes everything. A second call waits for the first. */
+  /**
+   * Stops taking requests, finishes what is in flight (for at most the deadline) and what is being indexed, then closes everything. A second
+   * call waits for the first.
+   */
   close(): Promise<void>;
 }
 
@@ -62,10 +70,11 @@ const indexingConcurrency = 2;
 
 /**
  * Starts the whole service in this process: embedded ledger, index, queue and encoder, the ingest API and the query API.
- * @throws DataDirectoryInUse, PolicyFolderError, ConfigError
+ * @param logStream where log lines go; absent = standard output
+ * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile; Error that names the key file
  */
-export async function startService(config: ServiceConfig): Promise<RunningService> {
-  const log = serverFor(config);
+export async function startService(config: ServiceConfig, logStream?: LogStream): Promise<RunningService> {
+  const log = serverFor(config, logStream);
   try {
     return await serve(await openPorts(config, (event) => logPolicy(log, event)), config, log);
   } catch (error) {
@@ -75,8 +84,9 @@ export async function startService(config: ServiceConfig): Promise<RunningServic
 }
 
 /** The server of a configuration, without routes: it comes first, because its logger is where everything else reports. */
-export function serverFor(config: ServiceConfig): FastifyInstance {
-  return makeServer({ logLevel: config.logLevel, deadlineMs: config.deadlineMs });
+export function serverFor(config: ServiceConfig, logStream?: LogStream): FastifyInstance {
+  const { logLevel, deadlineMs } = config;
+  return makeServer({ logLevel, deadlineMs, ...(logStream === undefined ? {} : { logStream }) });
 }
 
 /** The file of a data directory that holds ledger, content and index. */
@@ -85,8 +95,9 @@ export function databaseFile(dataDir: string): string {
 }
 
 /** The encoder that the service uses; the commands that must embed exactly as it does use it too. */
-export async function openEmbedder(name: EmbedderName): Promise<Embedder> {
-  return name === "hashed" ? hashedEmbedder() : openMiniLm();
+export async function openEmbedder(name: EmbedderName, vectorFile?: string): Promise<Embedder> {
+  const embedder = name === "hashed" ? hashedEmbedder() : await openMiniLm();
+  return vectorFile === undefined ? embedder : cachedEmbedder(embedder, vectorFile);
 }
 
 /** Opens the embedded adapters. This, and nothing else, decides which adapter stands behind which port. */
@@ -97,10 +108,11 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
   };
   try {
     const clock: Clock = Date.now;
-    const embedder = await openEmbedder(config.embedder);
+    const embedder = await openEmbedder(config.embedder, config.vectorFile);
     closers.push(() => embedder.close());
     const policy = await openPolicy({
       dir: config.policyDir,
+      requiredModels: [embedder.model.name],
       pollMs: config.policyPollMs,
       rejectedMaxAgeMs: config.rejectedPolicyMaxAgeMs,
       clock,
@@ -108,20 +120,21 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       onEvent: onPolicyEvent,
     });
     closers.push(() => policy.close());
-    if (!policy.current().trust.models.has(embedder.model.name)) {
-      throw new ConfigError([
-        `trust.yaml: models: no entry for ${embedder.model.name}; without a floor nothing may be answered`,
-      ]);
-    }
-    const lock = lockDataDirectory(config.dataDir);
+    const lock = takeDataDirectory(config.dataDir);
     closers.push(() => lock.release());
-    const database = openDatabase(databaseFile(config.dataDir));
+    const { ledgerFile, traceFile } = dataFiles(config.dataDir);
+    const database = await openingFile(ledgerFile, ledgerAdvice, () => openDatabase(ledgerFile));
     closers.push(() => database.close());
-    const ledger = await openSqliteLedger({ database, clock });
+    const ledger = await openingFile(ledgerFile, ledgerAdvice, () => openSqliteLedger({ database, clock }));
     closers.push(() => ledger.close());
-    const index = await openSqliteIndex({ database, live: ledger.live, model: embedder.model });
+    const { model } = embedder;
+    const index = await openingFile(ledgerFile, ledgerAdvice, () =>
+      openSqliteIndex({ database, live: ledger.live, model }),
+    );
     closers.push(() => index.close());
-    const traces = openTraceStore({ file: join(config.dataDir, "traces.db"), clock, retention: config.traceRetention });
+    const traces = await openingFile(traceFile, "move it away: only the traces so far are lost", () =>
+      openTraceStore({ file: traceFile, clock, retention: config.traceRetention }),
+    );
     closers.push(() => traces.close());
     const issuers = config.issuers.length > 0 ? config.issuers : [await embeddedIssuer(config.dataDir)];
     const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
@@ -141,6 +154,30 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     await close();
     throw error;
   }
+}
+
+const ledgerAdvice = "restore the data directory from a backup, or move it away and send the documents again";
+
+/** @throws DataDirectoryInUse, ConfigError, UnusableFile */
+function takeDataDirectory(dir: string): DataDirectoryLock {
+  try {
+    return lockDataDirectory(dir);
+  } catch (error) {
+    throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
+  }
+}
+
+/**
+ * The database files of a data directory.
+ * @throws UnusableFile for an empty ledger in a directory that was in use: SQLite would take it for a new one, and everything that was ever
+ * acknowledged would be gone without a word.
+ */
+function dataFiles(dir: string): { readonly ledgerFile: string; readonly traceFile: string } {
+  const [ledgerFile, traceFile] = [databaseFile(dir), join(dir, "traces.db")];
+  if (statSync(ledgerFile, { throwIfNoEntry: false })?.size === 0 && existsSync(traceFile)) {
+    throw new UnusableFile(ledgerFile, "the file is empty, although the directory was in use", ledgerAdvice);
+  }
+  return { ledgerFile, traceFile };
 }
 
 /** Puts routes, worker and reconciler on top of the ports, and listens. */
@@ -214,12 +251,17 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     });
     queue.start(makeWorker(ingest));
     reconciler.start();
-    const url = await app.listen({ host: config.host, port: config.port });
+    const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
     return { url, app, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** `localhost` as one address: Fastify would open a second server for the other one, and close that without finishing its requests. */
+async function oneAddress(host: string): Promise<string> {
+  return host === "localhost" ? (await lookup(host)).address : host;
 }
 
 function logPolicy(app: FastifyInstance, event: PolicyEvent): void {

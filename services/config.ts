@@ -26,18 +26,27 @@ export interface ServiceConfig {
   readonly rejectedPolicyMaxAgeMs: number;
   readonly traceRetention: { readonly maxAgeMs: number; readonly maxCount: number };
   readonly embedder: EmbedderName;
+  /** A file that keeps vectors from one evaluation to the next; no setting of a service. */
+  readonly vectorFile?: string;
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
 }
 
-const embedderNames = ["minilm", "hashed"] as const;
-/** The encoders that come with the project: a sentence encoder, and one over words and parts of words for tests. */
+/** The encoders that come with the project, the default first: a sentence encoder, and one over words and parts of words for tests. */
+export const embedderNames = ["minilm", "hashed"] as const;
+/** One of {@link embedderNames}. */
 export type EmbedderName = (typeof embedderNames)[number];
 /** The setting of that name. */
 export const embedderName = z.enum(embedderNames).default("minilm");
 
 const dayMs = 86_400_000;
+// Spelled out: converting would read an empty or blank value as 0, and 1e3 as a thousand.
 const whole = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "not a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(fallback);
 
 const environmentSchema = z
   .object({
@@ -76,11 +85,12 @@ export class ConfigError extends Error {
  * @throws ConfigError that names every bad setting, an unknown `RETICENT_…` variable of the service included.
  */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
+  const given = settingsIn(env);
   const known = new Set(Object.keys(environmentSchema.shape));
-  const unknown = Object.keys(env).filter(
+  const unknown = Object.keys(given).filter(
     (name) => name.startsWith("RETICENT_") && !known.has(name) && !clientNames.has(name),
   );
-  const parsed = environmentSchema.safeParse(env);
+  const parsed = environmentSchema.safeParse(given);
   const problems = unknown.map((name) => `${name} is not a setting`);
   if (!parsed.success) {
     problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
@@ -104,6 +114,16 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     embedder: settings.RETICENT_EMBEDDER,
     logLevel: settings.RETICENT_LOG_LEVEL,
   };
+}
+
+/**
+ * An environment without its empty variables. `RETICENT_PORT=` in a file of settings, or an empty value of a container's definition, means
+ * "not set"; it must not mean "any free port".
+ */
+export function settingsIn(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }
 
 /** Variables of the command-line clients: theirs, but no mistake in the environment of a service. */

@@ -11,6 +11,9 @@ import { hidden, maxSequence, reduced } from "./shape.ts";
 /** The folder with the model that comes with the project. */
 export const builtInModel = join(import.meta.dirname, "..", "..", "models", "all-minilm-l6-v2");
 
+/** The name that trust.yaml knows the built-in model by. */
+export const builtInModelName = "local/all-minilm-l6-v2-int8";
+
 /** The marks that every sequence begins and ends with. */
 const marks = 2;
 const mostThreads = 2;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { limits } from "#core/limits.ts";
-import { embeddedIssuer, maxTtlS, signToken, type TokenRequest } from "./embedded.ts";
+import { embeddedIssuer, maxTtlS, SigningKeyMissing, signToken, type TokenRequest } from "./embedded.ts";
 import { issuerConfigSchema } from "./issuers.ts";
 import { makeTokenVerifier } from "./verifier.ts";
 
@@ -15,6 +15,12 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 const fresh = () => mkdtemp(join(root, "data-"));
+/** A data directory with a key in it. */
+const withKey = async () => {
+  const dataDir = await fresh();
+  await embeddedIssuer(dataDir);
+  return dataDir;
+};
 const request = (dataDir: string, overrides: Partial<TokenRequest> = {}): TokenRequest => ({
   dataDir,
   tenant: "acme",
@@ -29,7 +35,7 @@ const verifierOf = async (dataDir: string, clock = Date.now) =>
   makeTokenVerifier({ issuers: [await embeddedIssuer(dataDir)], audience: "reticent", clock });
 
 test("a token that was signed with the key of the data directory is accepted as what it was signed for", async () => {
-  const dataDir = join(await fresh(), "not", "made", "yet");
+  const dataDir = await withKey();
   const token = await signToken(
     request(dataDir, { agents: ["assistant", "planner"], groups: ["finance", "employees"] }),
   );
@@ -42,8 +48,7 @@ test("a token that was signed with the key of the data directory is accepted as 
 });
 
 test("the key file is readable by its owner only, and stays as it was made", async () => {
-  const dataDir = await fresh();
-  await signToken(request(dataDir));
+  const dataDir = await withKey();
   const [name, ...others] = await readdir(dataDir);
   expect(others).toEqual([]);
   const file = join(dataDir, name ?? "");
@@ -56,14 +61,18 @@ test("the key file is readable by its owner only, and stays as it was made", asy
 
 test("many that start at once on an empty data directory agree on one key", async () => {
   const dataDir = await fresh();
-  const tokens = await Promise.all(Array.from({ length: 12 }, () => signToken(request(dataDir))));
+  const sign = async () => {
+    await embeddedIssuer(dataDir);
+    return signToken(request(dataDir));
+  };
+  const tokens = await Promise.all(Array.from({ length: 12 }, sign));
   const verifier = await verifierOf(dataDir);
   for (const token of tokens) expect((await verifier.verify(token)).user).toBe("user:alice");
   expect(await readdir(dataDir)).toHaveLength(1);
 });
 
 test("the embedded clock has no tolerance: a token holds to the second", async () => {
-  const dataDir = await fresh();
+  const dataDir = await withKey();
   const token = await signToken(request(dataDir, { ttlS: 60, clock: () => 1_000_000_000 }));
   await (await verifierOf(dataDir, () => 1_000_059_999)).verify(token);
   const later = await verifierOf(dataDir, () => 1_000_060_000);
@@ -71,8 +80,15 @@ test("the embedded clock has no tolerance: a token holds to the second", async (
 });
 
 test("the key of another data directory is not accepted", async () => {
-  const token = await signToken(request(await fresh()));
+  const token = await signToken(request(await withKey()));
   await expect((await verifierOf(await fresh())).verify(token)).rejects.toMatchObject({ code: "unauthenticated" });
+});
+
+test("signing only reads: without a key it names the file, and makes none", async () => {
+  const dataDir = await fresh();
+  await expect(signToken(request(dataDir))).rejects.toThrow(/issuer-key\.json: there is no signing key; .*npm start/);
+  await expect(signToken(request(join(dataDir, "nowhere")))).rejects.toThrow(SigningKeyMissing);
+  expect(await readdir(dataDir)).toEqual([]);
 });
 
 test("a broken key file stops the start and is not quoted", async () => {
@@ -81,6 +97,7 @@ test("a broken key file stops the start and is not quoted", async () => {
   const file = join(dataDir, (await readdir(dataDir))[0] ?? "");
   await writeFile(file, '{"keys":[{"d":"secret-part"}]}');
   await expect(embeddedIssuer(dataDir)).rejects.toThrow(/^(?!.*secret-part).*not an Ed25519 key/s);
+  await expect(signToken(request(dataDir))).rejects.toThrow(/^(?!.*secret-part).*not an Ed25519 key/s);
 });
 
 test("every tenant is for the embedded issuer alone", async () => {

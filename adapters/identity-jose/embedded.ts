@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, unlink } from "node:fs/promises";
+import { createPrivateKey, createPublicKey, randomUUID } from "node:crypto";
+import { link, open, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, SignJWT } from "jose";
 import { z } from "zod";
@@ -25,11 +25,12 @@ type PrivateJwk = z.infer<typeof privateJwkSchema>;
 const keyPath = (dataDir: string) => join(dataDir, "issuer-key.json");
 
 /**
- * The issuer whose key lies in the data directory; makes the key when there is none. Its clock is ours, so it needs no tolerance.
- * @throws Error when the file is there but is not such a key.
+ * The issuer whose key lies in the data directory, which must exist; makes the key when there is none. Its clock is ours, so it needs no
+ * tolerance.
+ * @throws Error that names the file when it is there but is not such a key.
  */
 export async function embeddedIssuer(dataDir: string): Promise<IssuerConfig> {
-  await loadOrMakeKey(dataDir);
+  if ((await readKey(keyPath(dataDir))) === undefined) await makeKey(dataDir);
   return issuerConfigSchema.parse({
     issuer: embeddedIssuerName,
     tenants: "*",
@@ -53,13 +54,24 @@ export interface TokenRequest {
   readonly clock?: Clock;
 }
 
+/** There is no key to sign with. The message is one line for a person. */
+export class SigningKeyMissing extends Error {
+  constructor(path: string) {
+    super(`${path}: there is no signing key; the service makes it at its first start (npm start, or npm run demo)`);
+    this.name = "SigningKeyMissing";
+  }
+}
+
 /**
- * Signs a token with the key of the data directory, making the key when there is none.
- * @throws RangeError with one clear sentence when the service would not accept such a token.
+ * Signs a token with the key of the data directory. Only reads: a key made here would be one that no service knows.
+ * @throws RangeError with one clear sentence when the service would not accept such a token
+ * @throws SigningKeyMissing; Error that names the file when it is no such key
  */
 export async function signToken(request: TokenRequest): Promise<string> {
   checkRequest(request);
-  const key = await loadOrMakeKey(request.dataDir);
+  const path = keyPath(request.dataDir);
+  const key = await readKey(path);
+  if (key === undefined) throw new SigningKeyMissing(path);
   const nowS = Math.floor((request.clock ?? Date.now)() / 1000);
   let act: { sub: string; act?: object } | undefined;
   for (const agent of request.agents.toReversed()) {
@@ -94,36 +106,37 @@ function checkRequest({ tenant, user, groups, agents, ttlS }: TokenRequest): voi
   if (!Number.isInteger(ttlS) || ttlS < 1 || ttlS > maxTtlS) throw new RangeError(`ttl: 1 … ${maxTtlS} seconds`);
 }
 
-async function loadOrMakeKey(dataDir: string): Promise<PrivateJwk> {
-  return (await readKey(keyPath(dataDir))) ?? (await makeKey(dataDir));
-}
-
 async function readKey(path: string): Promise<PrivateJwk | undefined> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
     if (isCode(error, "ENOENT")) return undefined;
-    throw error;
+    throw new Error(`${path}: the signing key cannot be read`, { cause: error });
   }
   return parseKey(text, path);
 }
 
 function parseKey(text: string, path: string): PrivateJwk {
   try {
-    return keyFileSchema.parse(JSON.parse(text)).keys[0];
+    const [key] = keyFileSchema.parse(JSON.parse(text)).keys;
+    // A key of the wrong length, or a public half that belongs to another one, would sign tokens that nobody accepts.
+    const own = createPublicKey(createPrivateKey({ key, format: "jwk" })).export({ format: "jwk" });
+    if (own.x !== key.x) throw new Error("the two halves do not belong together");
+    return key;
   } catch {
     // The cause would quote the file, and the file is a private key.
-    throw new Error(`${path}: not an Ed25519 key of this service; restore it, or remove it to make a new one`);
+    throw new Error(
+      `${path}: not an Ed25519 key of this service; restore it, or remove it: the next start makes a new one`,
+    );
   }
 }
 
 /** The key appears whole or not at all, and whoever comes second uses the first one's. */
-async function makeKey(dataDir: string): Promise<PrivateJwk> {
+async function makeKey(dataDir: string): Promise<void> {
   const { privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
   const jwk = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: "EdDSA" };
   const path = keyPath(dataDir);
-  await mkdir(dataDir, { recursive: true });
   const draft = `${path}.${randomUUID()}.tmp`;
   const file = await open(draft, "wx", 0o600);
   try {
@@ -139,9 +152,7 @@ async function makeKey(dataDir: string): Promise<PrivateJwk> {
   } finally {
     await unlink(draft);
   }
-  const key = await readKey(path);
-  if (key === undefined) throw new Error(`${path}: vanished while it was being made`);
-  return key;
+  if ((await readKey(path)) === undefined) throw new Error(`${path}: vanished while it was being made`);
 }
 
 const isCode = (error: unknown, code: string): boolean =>

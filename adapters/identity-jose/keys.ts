@@ -45,14 +45,16 @@ export async function openKeys(issuer: IssuerConfig): Promise<KeyFinder> {
 }
 
 async function keysOfFile(path: string, embedded: boolean): Promise<KeyFinder> {
-  const text = await readFile(path, "utf8");
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new Error(`the key file cannot be read: ${String(cause)}`, { cause });
+  });
   if (text.trimStart().startsWith("-----BEGIN")) {
     // A public key can be derived from a private one, but a service that only checks tokens has no business with that.
     if (text.includes("PRIVATE KEY")) throw new Error(`${path}: holds a private key, a public one is needed`);
-    const key = createPublicKey(text);
+    const key = notAKey(path, () => createPublicKey(text));
     return async () => key;
   }
-  const { keys } = keyFileSchema.parse(JSON.parse(text));
+  const { keys } = notAKey(path, () => keyFileSchema.parse(JSON.parse(text)));
   if (!embedded && keys.some((key) => privateMembers.some((member) => member in key))) {
     throw new Error(`${path}: holds a private key, public ones are needed`);
   }
@@ -60,4 +62,15 @@ async function keysOfFile(path: string, embedded: boolean): Promise<KeyFinder> {
     Object.fromEntries(Object.entries(key).filter(([member]) => !privateMembers.includes(member))),
   );
   return createLocalJWKSet({ keys: publicKeys.map((key) => jwkSchema.parse(key)) });
+}
+
+/** What a parser of JSON or PEM says would quote the file, and somebody may have put a private key there. A schema tells the member alone. */
+function notAKey<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const what = "neither a JSON Web Key Set nor a public key in PEM form";
+    const why = error instanceof z.ZodError ? `: ${z.prettifyError(error).replaceAll(/\s+/g, " ")}` : "";
+    throw new Error(`${path}: ${what}${why}`);
+  }
 }

@@ -38,16 +38,25 @@ export interface LoadResult {
   readonly loaded?: { readonly snapshot: PolicySnapshot; readonly table: RuleTable; readonly oracle: Oracle };
 }
 
+/** What a revision must fit beside itself. */
+export interface LoadOptions {
+  /** Names of the embedding models in use: without a floor in trust.yaml nothing may be answered. */
+  readonly requiredModels?: readonly string[];
+}
+
 /** Judges a folder without putting it in force: every mistake with file and line, counts, and the result of its tests. */
-export async function checkPolicyFolder(dir: string): Promise<LoadResult> {
-  return loadPolicy(await readFolder(dir));
+export async function checkPolicyFolder(dir: string, options: LoadOptions = {}): Promise<LoadResult> {
+  return loadPolicy(await readFolder(dir), options);
 }
 
 /**
  * Reads, checks and tests one revision: strict parsing, references, a new enforcer that must have understood the same rules,
  * then the policy's own tests through both the enforcer and the compiler.
  */
-export async function loadPolicy({ files, problems: unread }: FolderContent): Promise<LoadResult> {
+export async function loadPolicy(
+  { files, problems: unread }: FolderContent,
+  { requiredModels = [] }: LoadOptions = {},
+): Promise<LoadResult> {
   const problems: PolicyProblem[] = [...unread];
   const texts = new Map<string, TextFile>();
   for (const [name, bytes] of files) {
@@ -61,7 +70,7 @@ export async function loadPolicy({ files, problems: unread }: FolderContent): Pr
   if (csv !== undefined) checkRoleGraph(csv.file, policy.edges, problems);
   const vocabulary = labelsText === undefined ? undefined : parseVocabulary(labelsText, problems);
   const calibrations = new CalibrationFolder(texts, problems);
-  const trust = trustText === undefined ? undefined : parseTrust(trustText, calibrations, problems);
+  const trust = trustText === undefined ? undefined : parseTrust(trustText, calibrations, problems, requiredModels);
   const testTexts = [...texts.values()].filter(({ file }) => file.startsWith("tests/"));
   const expectations = testTexts.flatMap((text) => parseTests(text, problems));
   if (expectations.length > limits.policyTests) {

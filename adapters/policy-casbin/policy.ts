@@ -39,6 +39,8 @@ export interface OpenPolicyOptions {
    * Asked once per revision.
    */
   readonly accept?: (snapshot: PolicySnapshot) => readonly PolicyProblem[];
+  /** Names of the embedding models in use: trust.yaml must have an entry for each, now and after every edit. */
+  readonly requiredModels?: readonly string[];
   /** Told after the fact; must not throw. */
   readonly onEvent?: (event: PolicyEvent) => void;
   /** How long a changed folder must stay the same before it is judged, ms; default 100. */
@@ -55,11 +57,21 @@ export interface WatchedPolicy extends Policy {
 
 /**
  * Opens a policy folder and follows its edits. An edit takes effect as a whole, after every check and test passed; a broken one
- * changes nothing and is told by `status()` and `onEvent`. A folder that disappears counts as a broken edit.
+ * changes nothing and is told by `status()` and `onEvent`. A folder that disappears counts as a broken edit, and so does one whose tests
+ * do.
  * @throws PolicyFolderError when the folder cannot be used at the start
  */
 export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPolicy> {
-  const { dir, pollMs, rejectedMaxAgeMs, clock, onEvent, accept = () => [], settleMs = 100 } = options;
+  const {
+    dir,
+    pollMs,
+    rejectedMaxAgeMs,
+    clock,
+    onEvent,
+    accept = () => [],
+    settleMs = 100,
+    requiredModels = [],
+  } = options;
   const now = (): string => new Date(clock()).toISOString();
   const settle =
     options.settle ??
@@ -71,7 +83,7 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
   if (content === undefined) {
     throw new PolicyFolderError(dir, [{ file: ".", line: 0, code: "unstable", message: "the folder keeps changing" }]);
   }
-  const start = await loadPolicy(content);
+  const start = await loadPolicy(content, { requiredModels });
   if (start.loaded === undefined) throw new PolicyFolderError(dir, start.problems);
   const unacceptable = accept(start.loaded.snapshot);
   if (unacceptable.length > 0) throw new PolicyFolderError(dir, unacceptable);
@@ -114,10 +126,16 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
       }
       return;
     }
-    const next = await loadPolicy(found);
+    const next = await loadPolicy(found, { requiredModels });
     const problems = next.loaded === undefined ? next.problems : accept(next.loaded.snapshot);
     if (next.loaded === undefined || problems.length > 0) {
       reject(found.hash, problems);
+      return;
+    }
+    // A folder that lost its tests would pass whatever it says: more likely a slip than a decision, and a restart can decide it.
+    if (next.counts.tests === 0 && counts.tests > 0) {
+      const message = `the revision in force has ${counts.tests} tests, this one none; put them back, or restart without them`;
+      reject(found.hash, [{ file: "tests", line: 0, code: "tests-missing", message }]);
       return;
     }
     snapshot = next.loaded.snapshot;
@@ -154,10 +172,12 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<WatchedPol
       }
       return snapshot;
     },
+    lastGood: () => snapshot,
     status: (): PolicyStatus => ({
       revision: snapshot.revision,
       trustRevision: snapshot.trustRevision,
       loadedAt,
+      tests: counts.tests,
       ...(rejected === null
         ? {}
         : { rejected: { since: new Date(rejected.since).toISOString(), problems: rejected.problems } }),

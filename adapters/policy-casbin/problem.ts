@@ -29,14 +29,18 @@ export class PolicyFolderError extends Error {
   readonly problems: readonly PolicyProblem[];
 
   constructor(dir: string, problems: readonly PolicyProblem[]) {
-    const lines = problems.map((problem) => `  ${formatProblem(problem)}`);
-    super([`the policy folder ${dir} has ${problems.length} problem(s):`, ...lines].join("\n"));
+    const lines = problems.map((problem) => formatProblem(problem, dir));
+    super(
+      lines.length === 1
+        ? `the policy folder ${dir} cannot be used: ${lines[0]}`
+        : [`the policy folder ${dir} has ${lines.length} problems:`, ...lines.map((line) => `  ${line}`)].join("\n"),
+    );
     this.name = "PolicyFolderError";
     this.problems = problems;
   }
 }
 
-/** `file:line: code: message`, the form that editors turn into a link. */
-export function formatProblem(problem: PolicyProblem): string {
-  return `${problem.file}:${problem.line}: ${problem.code}: ${problem.message}`;
+/** `file:line: code: message`, the form that editors turn into a link; a problem of the whole folder names its path instead. */
+export function formatProblem({ file, line, code, message }: PolicyProblem, dir: string): string {
+  return `${file === "." ? dir : `${file}:${line}`}: ${code}: ${message}`;
 }

@@ -37,12 +37,13 @@ const trustSchema = z.strictObject({
 
 /**
  * Reads trust.yaml and the calibrations that it names. Each source takes what it does not say from `defaults`; a gate that
- * neither states is a problem.
+ * neither states is a problem, and so is a required model without an entry.
  */
 export function parseTrust(
   text: TextFile,
   calibrations: CalibrationFolder,
   problems: PolicyProblem[],
+  requiredModels: readonly string[],
 ): TrustPolicy | undefined {
   const file = readYaml(text, trustSchema, problems);
   if (file === undefined) return undefined;
@@ -96,6 +97,11 @@ export function parseTrust(
       return (_line, code, message) => report(line, code, message);
     });
     models.set(model, { floor, threshold, origin, calibrations: published });
+  }
+  for (const model of requiredModels) {
+    if (models.has(model)) continue;
+    const message = `no entry for ${model}, the model in use; without a floor nothing may be answered`;
+    report(file.lineOf(["models"]), "missing-model", message);
   }
   return problems.length === before ? { tiers, sources, models } : undefined;
 }

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeDataDirectory } from "./data-directory.ts";
+import { unusableFile } from "./file-error.ts";
 
 /** A data directory that this process owns until it releases it or ends, however it ends. */
 export interface DataDirectoryLock {
@@ -21,26 +22,28 @@ export class DataDirectoryInUse extends Error {
  * an open exclusive transaction in a file of its own, so the system gives it back when the process dies: no stale lock file
  * has ever to be removed by hand.
  * @throws DataDirectoryInUse when another process (or another lock of this one) holds it
- * @throws Error of the file system when the directory cannot be made or made private
+ * @throws DataDirectoryUnusable when the directory cannot be made or made private
+ * @throws UnusableFile when the lock's own file is damaged
  */
 export function lockDataDirectory(dir: string): DataDirectoryLock {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // A directory that was there before keeps its mode otherwise.
-  chmodSync(dir, 0o700);
-  const database = new DatabaseSync(join(dir, "lock.db"), { timeout: 0 });
+  makeDataDirectory(dir);
+  const file = join(dir, "lock.db");
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(file, { timeout: 0 });
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
-    database.close();
+    database?.close();
     if (isBusy(error)) throw new DataDirectoryInUse(dir);
-    throw error;
+    throw unusableFile(file, "remove it, nothing is kept in it", error);
   }
+  const owned = database;
   let held = true;
   return {
     release() {
       if (!held) return;
       held = false;
-      database.close();
+      owned.close();
     },
   };
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
  * Opens (and makes) a database file the way that everything durable here wants it: write-ahead log, an fsync with every commit,
  * deleted content overwritten, foreign keys checked.
  * @param file path, or `:memory:`
- * @throws Error of `node:sqlite` when the file cannot be opened or is not a database
+ * @throws Error of `node:sqlite`, which does not name the file, when it cannot be opened or is not a database
  */
 export function openDatabase(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000, enableForeignKeyConstraints: true });

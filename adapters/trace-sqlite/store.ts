@@ -22,7 +22,7 @@ export interface TraceStoreOptions {
 /**
  * Keeps traces in an SQLite file. A batch is written at an interval, off the path of a request; the retention limit (age and count)
  * is applied with each batch, to judgements with their traces. A trace is compressed JSON; it never holds passage text.
- * @throws Error when the file was written by a newer version, or is not a database
+ * @throws Error when the file was written by a newer version; of `node:sqlite` when it cannot be opened or is not a database
  */
 export function openTraceStore(options: TraceStoreOptions): TraceStore {
   const { clock, retention, flushMs = 250, maxWaiting = 10_000, onError = () => {} } = options;

@@ -43,6 +43,8 @@ export interface PolicyStatus {
   readonly revision: string;
   readonly trustRevision: string;
   readonly loadedAt: string;
+  /** Expectations in the policy's own tests; 0 = nothing but its syntax was checked. */
+  readonly tests: number;
   /** A rejected edit that waits for repair. */
   readonly rejected?: { readonly since: string; readonly problems: readonly PolicyProblem[] };
 }
@@ -54,6 +56,11 @@ export interface Policy {
    * @throws AppError `policy-unavailable` once a rejected edit is older than the configured age: it may have been meant to revoke.
    */
   current(): PolicySnapshot;
+  /**
+   * The last good revision, however old a rejected edit is. Only for what cannot open anything: telling an administrator what is wrong, and
+   * taking access away. Otherwise the same broken edit would stop every revoke.
+   */
+  lastGood(): PolicySnapshot;
   status(): PolicyStatus;
   close(): Promise<void>;
 }

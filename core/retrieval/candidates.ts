@@ -1,6 +1,7 @@
 import type { VisibilityFilter } from "../access/visible.ts";
 import { type DocumentRecord, keyString, type LiveGeneration } from "../document.ts";
 import { AppError } from "../errors.ts";
+import { chunkIdOf } from "../ingest/chunk-id.ts";
 import type { IndexAnswer, IndexHit, IndexQuery, VectorIndex } from "../ports/index.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import { effectiveTier, gateOf, supersededKeys } from "../trust/eligible.ts";
@@ -40,6 +41,8 @@ export interface CandidateSearch {
 
 /** Chunks per half in the first search. Deep enough for 50 documents and for the features of a confidence. */
 export const candidateDepth = 100;
+/** How far beyond 1 a cosine may lie through rounding. */
+const cosineTolerance = 1e-6;
 /** Each further search looks this many times deeper. */
 const deepen = 8;
 
@@ -64,10 +67,7 @@ export async function findCandidates(
     const confirmed: IndexHit[] = [];
     const dropped: IndexHit[] = [];
     for (const hit of answer.hits) {
-      // A score that is no number would win every comparison that it should lose.
-      if (!Number.isFinite(hit.similarity) || !Number.isFinite(hit.bm25)) {
-        throw new AppError("index-unavailable", {}, { cause: new Error(`hit ${hit.chunkId} has no finite scores`) });
-      }
+      if (!hasPossibleScores(hit)) throw brokenIndex(`hit ${hit.chunkId} has impossible scores`);
       const verdict = recheck(
         records.get(keyString(hit.key)),
         hit.generation,
@@ -75,6 +75,10 @@ export async function findCandidates(
         query.fingerprint,
       );
       if (verdict === "replaced") return "replaced";
+      // The ledger has confirmed the document that the hit names: the chunk must be one of that document's.
+      if (verdict === "confirmed" && chunkIdOf(hit.key, hit.generation, hit.chunk) !== hit.chunkId) {
+        throw brokenIndex(`hit ${hit.chunkId} is no chunk of the document that it names`);
+      }
       (verdict === "confirmed" ? confirmed : dropped).push(hit);
     }
     const judged = await judge(ledger, confirmed, records, query.filter.visibility, query.fingerprint, trust, now);
@@ -84,6 +88,16 @@ export async function findCandidates(
       return { candidates, dropped, statistics: answer.statistics };
     }
   }
+}
+
+/** A score that is no number would win every comparison that it should lose, and one beyond its scale would win every other. */
+function hasPossibleScores({ similarity, bm25 }: IndexHit): boolean {
+  return Math.abs(similarity) <= 1 + cosineTolerance && Number.isFinite(bm25) && bm25 >= 0;
+}
+
+/** The index said what cannot be. The reason goes to the log alone: it names what a caller may not know of. */
+export function brokenIndex(why: string): AppError {
+  return new AppError("index-unavailable", {}, { cause: new Error(why) });
 }
 
 async function readRecords(

@@ -1,7 +1,7 @@
 import type { IndexAnswer, VectorIndex } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { inverseDocumentFrequency } from "../text/bm25.ts";
-import type { CandidateSet, RankedCandidate } from "./candidates.ts";
+import { brokenIndex, type CandidateSet, type RankedCandidate } from "./candidates.ts";
 import { type Features, featuresOf, hitsRead } from "./features.ts";
 import { tokenMatches, weightedMatch } from "./late-interaction.ts";
 import { type Question, tellingTerms } from "./question.ts";
@@ -30,6 +30,7 @@ export async function weigh(
   const texts = await index.texts(first.map(({ chunkId }) => chunkId));
   const hitTerms = first.flatMap(({ chunkId, live }) => {
     const text = texts.get(chunkId);
+    if (text !== undefined && text.chunkId !== chunkId) throw brokenIndex(`${chunkId} was answered with another text`);
     return text === undefined ? [] : [tellingTerms([live.title, ...text.headingPath, text.text].join("\n"))];
   });
   if (hitTerms.length < first.length) return "replaced";

@@ -7,7 +7,13 @@ import type { Embedder } from "../ports/embedder.ts";
 import type { IndexQuery, SearchFilter } from "../ports/index.ts";
 import type { Policy, PolicySnapshot } from "../ports/policy.ts";
 import type { TraceStore } from "../ports/trace.ts";
-import { type CandidateSearch, type CandidateSet, findCandidates, type RankedCandidate } from "./candidates.ts";
+import {
+  brokenIndex,
+  type CandidateSearch,
+  type CandidateSet,
+  findCandidates,
+  type RankedCandidate,
+} from "./candidates.ts";
 import type { ConfidenceModel } from "./confidence.ts";
 import { type Decision, decide, type Gates, trustReason } from "./decide.ts";
 import { weigh } from "./evidence.ts";
@@ -203,7 +209,9 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
     const texts = await dependencies.index.texts(withinTopK.map((candidate) => candidate.chunkId));
     const read = withinTopK.flatMap((candidate) => {
       const text = texts.get(candidate.chunkId);
-      return text === undefined ? [] : [{ candidate, text }];
+      if (text === undefined) return [];
+      if (text.chunkId !== candidate.chunkId) throw brokenIndex(`${candidate.chunkId} was answered with another text`);
+      return [{ candidate, text }];
     });
     // A text that is gone was collected after its generation was replaced: what is live now is found by another search.
     if (read.length < withinTopK.length) continue;

@@ -72,7 +72,11 @@ export function traceOf(input: TraceInput): Trace {
       ...bestPerDocument(gated, new Set()).map((candidate) =>
         entry(candidate, candidate.fused, candidate.late, gate(candidate)),
       ),
-      ...eligible.set.dropped.slice(0, traceDropped).map((hit) => entry(hit, 0, null, "recheck")),
+      // A trace belongs to one tenant: what an index found of another one is not told even to those who may explain.
+      ...eligible.set.dropped
+        .filter(({ key }) => key.tenant === caller.tenant)
+        .slice(0, traceDropped)
+        .map((hit) => entry(hit, 0, null, "recheck")),
     ],
     decision: input.decision,
   };

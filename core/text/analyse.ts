@@ -1,10 +1,11 @@
 import { stemmer } from "stemmer";
 import { limitExceeded } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { visibleText } from "./invisible.ts";
 import { stopWords } from "./stop-words.ts";
 
 /** Changes whenever {@link analyse} may give other terms for some text; part of every fingerprint. */
-export const analyserVersion = "analyser-1";
+export const analyserVersion = "analyser-2";
 
 /**
  * Most distinct terms of one query. A query of {@link limits.queryChars} code units has fewer: only compatibility characters
@@ -26,13 +27,13 @@ const latinWord = /^\p{Script=Latin}+$/u;
 const camelHump = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 
 /**
- * Splits a text into terms, in order and with repeats: NFKC, lower case, runs of letters and digits; Latin-script words are
+ * Splits a text into terms, in order and with repeats: without invisible characters, NFKC, lower case, runs of letters and digits; Latin-script words are
  * stemmed (Porter, 1980: "An algorithm for suffix stripping"). Identifiers (`snake_case`, `camelCase`, `v1.2.3`,
  * `error-code-42`) come whole and in parts. Scripts without spaces come as pairs of neighbouring characters. Stop words stay.
  */
 export function analyse(text: string): string[] {
   const terms: string[] = [];
-  for (const [run] of text.normalize("NFKC").matchAll(compound)) addCompound(run, terms);
+  for (const [run] of visibleText(text).normalize("NFKC").matchAll(compound)) addCompound(run, terms);
   return terms;
 }
 

@@ -1,3 +1,4 @@
+import { isVisible, visibleText } from "./invisible.ts";
 import type { ParsedBlock } from "./parsed.ts";
 
 /** Longest heading in a heading path, UTF-16 code units. A longer one is clipped there and kept whole as a block of its own. */
@@ -24,9 +25,9 @@ export class BlockBuilder {
     this.#adjoins = false;
   }
 
-  /** Adds readable text; white space alone is ignored. */
+  /** Adds readable text; white space and invisible characters alone are ignored. */
   add(span: Span): void {
-    if (span.text.trim().length === 0) return;
+    if (!isVisible(span.text)) return;
     this.#open = undefined;
     this.#push(span, this.#path);
   }
@@ -38,14 +39,19 @@ export class BlockBuilder {
    * @param span the heading as a block, for the case that nothing follows it
    */
   heading(level: number, heading: string, span: Span): void {
-    const name = heading.replace(/\s+/g, " ").trim();
-    if (name.length === 0) return;
+    // Only what can end up in a path is worth cleaning.
+    const head = heading.trimStart().slice(0, 8 * headingChars);
+    const name = visibleText(head).replace(/\s+/g, " ").trim();
+    if (name.length === 0) {
+      if (isVisible(heading)) this.add(span);
+      return;
+    }
     if (this.#open !== undefined && level <= this.#open.level) this.#flushHeading();
     this.#levels.length = level;
     this.#levels.push(clip(name));
     this.#path = this.#levels.filter((part) => part !== undefined);
     this.#adjoins = false;
-    if (name.length > headingChars) {
+    if (name.length > headingChars || head.length === 8 * headingChars) {
       this.#open = undefined;
       this.#push(span, this.#path);
     } else {

@@ -1,12 +1,13 @@
 import { limits } from "../limits.ts";
 import { splitToFit } from "./cut.ts";
 import { Filling } from "./filling.ts";
+import { isVisible, visibleText } from "./invisible.ts";
 import { ParseError } from "./parse-error.ts";
 import type { ParsedBlock, ParsedDocument } from "./parsed.ts";
 import { finish, type Sliced } from "./slices.ts";
 
 /** Changes whenever {@link chunkDocument} may cut some document otherwise; part of every fingerprint. */
-export const chunkerVersion = "chunker-1";
+export const chunkerVersion = "chunker-2";
 
 /** A chunk is filled up to about this many tokens of the encoder, when its limit allows them. */
 export const targetTokens = 200;
@@ -19,7 +20,10 @@ const measuredChars = 20_000;
 
 /** One passage of a document, before it is embedded. */
 export interface Chunk {
-  /** Not empty. `body.slice(startChar, endChar)` wherever the format shows its source and nothing was taken out of the range. */
+  /**
+   * Not empty. `visibleText(body.slice(startChar, endChar))`, trimmed, wherever the format shows its source and nothing else was
+   * taken out of the range; without invisible characters that is the slice itself.
+   */
   readonly text: string;
   readonly headingPath: readonly string[];
   /** UTF-16 offsets into the body; the end is exclusive. */
@@ -50,7 +54,7 @@ export function embeddingInput(title: string, headingPath: readonly string[], te
 const contextRoom = 320;
 
 function contextOf(title: string, headingPath: readonly string[]): string {
-  const parts = [title, ...headingPath].map((part) => part.trim());
+  const parts = [title, ...headingPath].map((part) => visibleText(part).trim());
   const distinct = parts.filter((part, index) => part !== "" && parts.indexOf(part) === index);
   let room = contextRoom;
   const lines: string[] = [];
@@ -119,7 +123,7 @@ class SectionPacker {
     this.#body = body;
     this.#section = section;
     this.#headingPath = section[0]?.headingPath ?? [];
-    this.#count = options.countTokens;
+    this.#count = (text) => options.countTokens(visibleText(text));
     const context = options.countTokens(embeddingInput(options.title, this.#headingPath, ""));
     this.#hardTokens = options.maxTokens - context;
     if (this.#hardTokens < options.maxTokens / 8) {
@@ -146,7 +150,7 @@ class SectionPacker {
     const last = rest.at(-1);
     if (last !== undefined) push(this.#withSmall(packed, last));
     for (const { text, startChar, endChar, tokens } of packed) {
-      chunks.push({ text, headingPath: this.#headingPath, startChar, endChar, tokens });
+      chunks.push({ text: visibleText(text).trim(), headingPath: this.#headingPath, startChar, endChar, tokens });
     }
   }
 
@@ -174,6 +178,7 @@ class SectionPacker {
     let adjoins = block.adjoins;
     for (const { from, to } of splitToFit(block.text, this.#targetTokens, this.#count)) {
       const text = block.text.slice(from, to);
+      if (!isVisible(text)) continue;
       // Inside a block from which something was taken out, an offset of a part is not known: its range is the block's.
       const startChar = block.exact ? block.startChar + from : block.startChar;
       const endChar = block.exact ? block.startChar + to : block.endChar;

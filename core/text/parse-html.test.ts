@@ -28,7 +28,7 @@ test("the cells of a row stay together, and preformatted text keeps its lines", 
 test("what a reader of the page would not see is left out", () => {
   const body = `<head><meta name=description content=SECRET><style>.SECRET{}</style></head>
     <p>shown</p><script>SECRET</script><template><p>SECRET</p></template><noscript>SECRET</noscript>
-    <!-- SECRET --><p hidden>SECRET</p><div aria-hidden="true"><p>SECRET</p></div>
+    <!-- SECRET --><p hidden>SECRET</p><div popover><p>SECRET</p></div>
     <p style="color:red; DISPLAY : none">SECRET</p><p style="visibility:hidden">SECRET</p><p style="font-size:0px">SECRET</p>
     <p style="opacity: 0">SECRET</p><dialog>SECRET</dialog><iframe>SECRET</iframe><svg><title>SECRET</title></svg>
     <img alt="SECRET" src=x><input value=SECRET>`;
@@ -46,4 +46,9 @@ test("offsets cover the text in the source, also after Windows line ends and cha
     "first 😀\r\n<b>word</b> last",
     "next",
   ]);
+});
+
+test("a heading behind a long run of invisible characters is not lost", () => {
+  const blocks = parseDocument(`<h1>${"\u200b".repeat(5_000)}Guide</h1><p>text`, "text/html").blocks;
+  expect([...blocks.map(({ text }) => text), ...blocks.flatMap(({ headingPath }) => headingPath)]).toContain("Guide");
 });

@@ -1,10 +1,12 @@
 import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html, Parser } from "parse5";
 import { limits } from "../limits.ts";
 import { BlockBuilder } from "./block-builder.ts";
+import { wholeCharacter } from "./cut.ts";
 import { elementHides } from "./hidden.ts";
+import { isVisible, visibleText } from "./invisible.ts";
 import { ParseError } from "./parse-error.ts";
 import type { ParsedBlock } from "./parsed.ts";
-import type { Sliced } from "./slices.ts";
+import { type Sliced, sliceChars } from "./slices.ts";
 
 type Node = DefaultTreeAdapterTypes.Node;
 type Element = DefaultTreeAdapterTypes.Element;
@@ -41,7 +43,7 @@ export function* parseHtml(body: string): Sliced<readonly ParsedBlock[]> {
     if ("close" in next) {
       walk.close(next.close);
     } else if (isText(next)) {
-      walk.text(next);
+      yield* walk.text(next);
     } else if (isElement(next)) {
       if (!walk.open(next)) continue;
       stack.push({ close: next });
@@ -127,7 +129,7 @@ class Walk {
     if (inline.has(name) || name === "br") return true;
     if (name === "td" || name === "th") {
       // The cells of a row stay together: apart they would mean nothing.
-      if (this.#cells++ > 0) this.#parts.push(" | ");
+      if (this.#cells++ > 0) this.#add(" | ");
       return true;
     }
     this.#flush();
@@ -145,14 +147,29 @@ class Walk {
     if (this.#heading === element) this.#heading = undefined;
   }
 
-  text(node: TextNode): void {
+  *text(node: TextNode): Sliced<void> {
     const location = node.sourceCodeLocation;
     if (location == null) return;
-    const value = this.#preformatted > 0 ? node.value : node.value.replace(/[ \t\r\n\f]+/g, " ");
-    this.#parts.push(value);
-    if (value.trim().length === 0) return;
+    for (let from = 0; from < node.value.length; ) {
+      const to = wholeCharacter(node.value, Math.min(from + sliceChars, node.value.length));
+      this.#add(visibleText(node.value.slice(from, to)));
+      from = to;
+      yield;
+    }
+    if (!isVisible(node.value)) return;
     if (this.#start < 0) this.#start = location.startOffset;
     this.#end = Math.max(this.#end, location.endOffset);
+  }
+
+  /** Outside of preformatted text, white space of any length counts as one space. */
+  #add(part: string): void {
+    if (this.#preformatted > 0) {
+      this.#parts.push(part);
+      return;
+    }
+    const text = part.replace(/[ \t\r\n\f]+/g, " ");
+    const rest = text.startsWith(" ") && this.#parts.at(-1)?.endsWith(" ") === true ? text.slice(1) : text;
+    if (rest !== "") this.#parts.push(rest);
   }
 
   finish(): readonly ParsedBlock[] {
@@ -161,8 +178,7 @@ class Walk {
   }
 
   #flush(): void {
-    const joined = this.#parts.join("");
-    const text = (this.#preformatted > 0 ? joined : joined.replace(/ {2,}/g, " ")).trim();
+    const text = this.#parts.join("").trim();
     const span = { text, startChar: this.#start, endChar: this.#end, exact: false };
     this.#parts = [];
     this.#start = -1;

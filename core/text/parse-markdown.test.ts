@@ -61,7 +61,7 @@ test("what a reader of the page would not see is left out", () => {
     "<!--\nSECRET\n\nSECRET\n-->\ntext",
     "<div hidden>\n\nSECRET\n\n# SECRET\n\n```\nSECRET\n```\n\n</div>\n\ntext",
     'x <span style="display: none">SECRET</span> y',
-    'x <span aria-hidden="true">SECRET <span>SECRET</span> SECRET</span> y',
+    'x <span style="DISPLAY&#58;none">SECRET <span>SECRET</span> SECRET</span> y',
     "<script>\nSECRET\n</script>\n\ntext",
     "[//]: # (SECRET)\n\ntext",
     "[comment]: <> (SECRET)\n\ntext",

@@ -39,10 +39,10 @@ interface Paragraph {
 }
 
 // Quote and list markers in front of a line's own text.
-const containers = /(?:[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]|$)))*/y;
+// Nobody means more of them than this; the rest is read as text, so that a line of a megabyte stays cheap.
+const containers = /(?:[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]|$))){0,200}/y;
 const fenceOpen = /(`{3,})[^`]*$|(~{3,})/y;
 const atx = /#{1,6}(?=[ \t]|$)/y;
-const rule = /^[ \t]*(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,}|(?:-[ \t]*){3,})$/;
 const definition = /^\[[^\]]{1,999}\]:/;
 // CommonMark 0.31, section 4.6: tags that begin a block of HTML (conditions 1 and 6; any other whole tag begins one as well).
 const htmlBlock = /^<(?:[?!]|\/?[A-Za-z][A-Za-z0-9-]*(?:[\s/>]|$))/;
@@ -92,7 +92,7 @@ class MarkdownReader {
     const indent = indentOf(line);
     const blank = content.trim() === "";
     if (this.#fence !== undefined && (yield* this.#inFence(line, at, content, indent, prefix))) return;
-    if (blank || (rule.test(line) && !this.#underlines(line, prefix))) {
+    if (blank || (isRule(line) && !this.#underlines(line, prefix))) {
       yield* this.#blank(line, at, prefix);
       return;
     }
@@ -162,7 +162,7 @@ class MarkdownReader {
     const hidingHtml = this.#htmlStart !== undefined;
     yield* this.#flush();
     if (hidingHtml || this.#html.hidden) this.#builder.gap();
-    if (prefix.trim() !== "" && !rule.test(line)) this.#listIndent = columns(prefix) + 1;
+    if (prefix.trim() !== "" && !isRule(line)) this.#listIndent = columns(prefix) + 1;
     this.#afterBlank = true;
     this.#end = at;
   }
@@ -249,6 +249,19 @@ class MarkdownReader {
       if (html) this.#builder.gap();
     }
   }
+}
+
+/** A thematic break: three or more of one mark and nothing else (CommonMark 0.31, section 4.1). */
+function isRule(line: string): boolean {
+  const mark = line.trimStart()[0] ?? "";
+  if (!"*_-".includes(mark) || mark === "") return false;
+  let marks = 0;
+  for (let at = 0; at < line.length; at++) {
+    const character = line[at];
+    if (character === mark) marks++;
+    else if (character !== " " && character !== "\t") return false;
+  }
+  return marks >= 3;
 }
 
 /** Columns of leading white space; a tab goes on to the next multiple of four. */

@@ -1,5 +1,6 @@
 import type { ContentType } from "../document.ts";
 import { wholeCharacter } from "./cut.ts";
+import { isVisible } from "./invisible.ts";
 import { ParseError } from "./parse-error.ts";
 import { parseHtml } from "./parse-html.ts";
 import { parseMarkdown } from "./parse-markdown.ts";
@@ -41,7 +42,9 @@ function* parsePlain(body: string): Sliced<readonly ParsedBlock[]> {
   const flush = (): void => {
     if (start < 0) return;
     const text = body.slice(start, end);
-    blocks.push({ text, startChar: start, endChar: end, headingPath, exact: true, adjoins: blocks.length > 0 });
+    if (isVisible(text)) {
+      blocks.push({ text, startChar: start, endChar: end, headingPath, exact: true, adjoins: blocks.length > 0 });
+    }
     start = -1;
   };
   for (let at = 0; at < body.length; ) {

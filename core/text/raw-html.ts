@@ -1,11 +1,13 @@
-import { elementHides, voidElements } from "./hidden.ts";
+import { attributesOf } from "./attributes.ts";
+import { CodeSpans } from "./code-spans.ts";
+import { elementHides, hidingAttribute, rawTextElements, unseenElements, voidElements } from "./hidden.ts";
+import { visibleText } from "./invisible.ts";
 import { ParseError } from "./parse-error.ts";
 import { type Sliced, sliceChars } from "./slices.ts";
 
 /** Raw HTML inside Markdown: what of it a reader sees. Carries an open hidden element from one piece of text to the next. */
 export class RawHtml {
-  /** Element that hides what follows, and how many of the same name are open inside it. */
-  #hiding: { readonly name: string; depth: number } | undefined;
+  #hiding: Hiding | undefined;
   #work: number;
 
   /** @param bodyChars length of the whole body: bounds the work on hostile tags, which could be quadratic otherwise. */
@@ -30,14 +32,14 @@ export class RawHtml {
    * @throws ParseError `unreadable-body` when unclosed tags make the work more than linear
    */
   *visible(text: string, codeSpans: boolean): Sliced<string> {
-    if (!text.includes("<")) return this.hidden ? "" : text;
+    if (!text.includes("<") && (this.hidden || !codeSpans || !text.includes("&"))) return this.hidden ? "" : text;
     const kept: string[] = [];
     let from = 0;
     const code = codeSpans ? new CodeSpans(text) : undefined;
     let commentEnds = true;
     let rest = sliceChars;
     for (let at = 0; at < text.length; at++) {
-      if (--rest === 0) {
+      if (--rest <= 0) {
         yield;
         rest = sliceChars;
       }
@@ -50,6 +52,14 @@ export class RawHtml {
         at++;
         continue;
       }
+      if (character === "&" && codeSpans && !this.hidden) {
+        const length = invisibleReference(text, at);
+        if (length === 0) continue;
+        kept.push(text.slice(from, at));
+        from = at + length;
+        at = from - 1;
+        continue;
+      }
       if (character !== "<") continue;
       let end = -1;
       if (commentEnds && text.startsWith("<!--", at)) {
@@ -59,7 +69,9 @@ export class RawHtml {
         end = close < 0 ? -1 : close + 3;
         if (end > 0 && !this.hidden) kept.push(text.slice(from, at));
       } else {
-        const tag = this.#tag(text, at);
+        const before = this.#work;
+        const tag = this.#tag(text, at, codeSpans);
+        rest -= before - this.#work;
         if (tag === undefined) continue;
         end = tag.end;
         if (!this.hidden) kept.push(text.slice(from, at));
@@ -74,34 +86,41 @@ export class RawHtml {
   }
 
   #apply(tag: Tag): void {
-    if (this.#hiding === undefined) {
-      if (tag.closing || voidElements.has(tag.name)) return;
-      const attributes = attributesOf(tag.attributes);
-      if (elementHides(tag.name, (name) => attributes.get(name))) this.#hiding = { name: tag.name, depth: 1 };
-    } else if (tag.name === this.#hiding.name) {
-      this.#hiding.depth += tag.closing ? -1 : 1;
-      if (this.#hiding.depth === 0) this.#hiding = undefined;
+    if (this.#hiding !== undefined) {
+      if (this.#hiding.ends(tag)) this.#hiding = undefined;
+      return;
     }
+    if (tag.closing || voidElements.has(tag.name)) return;
+    const telling = hidingAttribute.test(tag.attributes);
+    if (!telling && tag.name !== "dialog" && !unseenElements.has(tag.name)) return;
+    const attributes = telling ? attributesOf(tag.name, tag.attributes) : new Map<string, string>();
+    if (elementHides(tag.name, (name) => attributes.get(name))) this.#hiding = new Hiding(tag.name);
   }
 
-  #tag(text: string, at: number): Tag | undefined {
+  /**
+   * @param inline true in a paragraph, where a tag with a stray `<` is text (CommonMark); in a block of HTML the browser reads it,
+   * for which a quote means something only behind `=`
+   */
+  #tag(text: string, at: number, inline: boolean): Tag | undefined {
     tagStart.lastIndex = at;
     const start = tagStart.exec(text);
     if (start === null) return declarationAt(text, at, (chars) => this.#spend(chars));
     let quote = "";
+    let equals = false;
     for (let i = tagStart.lastIndex; i < text.length; i++) {
       this.#spend(1);
       const character = text[i] ?? "";
       if (quote !== "") {
         if (character === quote) quote = "";
-      } else if (character === '"' || character === "'") {
+      } else if ((character === '"' || character === "'") && equals) {
         quote = character;
-      } else if (character === "<") {
+      } else if (character === "<" && inline) {
         return undefined;
       } else if (character === ">") {
         const name = (start[2] ?? "").toLowerCase();
         return { name, closing: start[1] === "/", attributes: text.slice(tagStart.lastIndex, i), end: i + 1 };
       }
+      equals = character === "=" || (equals && /\s/.test(character));
     }
     return undefined;
   }
@@ -111,6 +130,67 @@ export class RawHtml {
     if (this.#work < 0) throw new ParseError("unreadable-body", "too many tags that never end");
   }
 }
+
+/**
+ * A hidden element, up to its end tag. An end tag counts only when every block that began inside has ended, as far as a browser
+ * would let it through: `<span hidden><div></span>` is still hidden, and so is what stands behind a `</div>` inside a script.
+ */
+class Hiding {
+  readonly #name: string;
+  /** Elements that are open inside, by name. */
+  readonly #open = new Map<string, number>();
+  #blocks = 0;
+  /** The script or the like that is open: nothing in it is markup. */
+  #raw: string | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+    if (rawTextElements.has(name)) this.#raw = name;
+  }
+
+  /** @returns true when the tag ends the element */
+  ends(tag: Tag): boolean {
+    if (this.#raw !== undefined) {
+      if (!tag.closing || tag.name !== this.#raw) return false;
+      this.#raw = undefined;
+      return tag.name === this.#name;
+    }
+    if (!tag.closing) {
+      if (rawTextElements.has(tag.name)) this.#raw = tag.name;
+      else if (!voidElements.has(tag.name)) this.#count(tag.name, 1);
+      return false;
+    }
+    if ((this.#open.get(tag.name) ?? 0) > 0) this.#count(tag.name, -1);
+    else return tag.name === this.#name && this.#blocks === 0;
+    return false;
+  }
+
+  #count(name: string, by: number): void {
+    this.#open.set(name, (this.#open.get(name) ?? 0) + by);
+    if (barriers.has(name)) this.#blocks += by;
+  }
+}
+
+/** Elements that an end tag of another name does not reach through. */
+const barriers: ReadonlySet<string> = new Set(
+  (
+    "address applet article aside blockquote button caption center details dialog div dl fieldset figure footer form header hgroup " +
+    "main marquee menu nav object ol section select table template td th ul"
+  ).split(" "),
+);
+
+/** Length of a character reference to something that cannot be seen, which begins here; 0 for any other text. */
+function invisibleReference(text: string, at: number): number {
+  reference.lastIndex = at;
+  const match = reference.exec(text);
+  if (match === null) return 0;
+  const code = match[1] === undefined ? Number(match[2]) : Number.parseInt(match[1], 16);
+  if (match[3] !== undefined) return match[0].length;
+  return code > 0 && code <= 0x10ffff && visibleText(String.fromCodePoint(code)) === "" ? match[0].length : 0;
+}
+
+const reference =
+  /&(?:#[xX]([0-9a-fA-F]{1,6})|#(\d{1,7})|(shy|ZeroWidthSpace|NoBreak|lrm|rlm|ApplyFunction|InvisibleTimes|InvisibleComma));/y;
 
 interface Tag {
   readonly name: string;
@@ -128,56 +208,4 @@ function declarationAt(text: string, at: number, spend: (chars: number) => void)
   const close = text.indexOf(">", at);
   spend((close < 0 ? text.length : close) - at);
   return close < 0 ? undefined : { name: "!", closing: true, attributes: "", end: close + 1 };
-}
-
-function attributesOf(source: string): ReadonlyMap<string, string> {
-  const attributes = new Map<string, string>();
-  for (const match of source.matchAll(/([^\s"'=/>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+)))?/g)) {
-    const name = (match[1] ?? "").toLowerCase();
-    if (!attributes.has(name)) attributes.set(name, match[2] ?? match[3] ?? match[4] ?? "");
-  }
-  return attributes;
-}
-
-/** Code spans of a paragraph: a run of backticks up to the next run of the same length (CommonMark 0.31, section 6.1). */
-class CodeSpans {
-  readonly #text: string;
-  /** Starts of the runs of each length, made at the first need, so that no search is done twice. */
-  #runs: Map<number, number[]> | undefined;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  /** @returns where the span that begins with the run at `at` ends, or the end of the run when it begins none. */
-  end(at: number): number {
-    const length = runLength(this.#text, at);
-    this.#runs ??= backtickRuns(this.#text);
-    const starts = this.#runs.get(length) ?? [];
-    // Runs are asked for from left to right: what lies behind is never needed again.
-    let close = starts.at(-1);
-    while (close !== undefined && close <= at) {
-      starts.pop();
-      close = starts.at(-1);
-    }
-    return close === undefined ? at + length : close + length;
-  }
-}
-
-function runLength(text: string, at: number): number {
-  let end = at;
-  while (text[end] === "`") end++;
-  return end - at;
-}
-
-/** Starts by length, last first. */
-function backtickRuns(text: string): Map<number, number[]> {
-  const runs = new Map<number, number[]>();
-  for (const match of text.matchAll(/`+/g)) {
-    const starts = runs.get(match[0].length);
-    if (starts === undefined) runs.set(match[0].length, [match.index]);
-    else starts.push(match.index);
-  }
-  for (const starts of runs.values()) starts.reverse();
-  return runs;
 }

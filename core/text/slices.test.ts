@@ -24,6 +24,7 @@ const bodies: readonly (readonly [string, ContentType, string])[] = [
   ["one word", "text/plain", fill("a")],
   ["short lines", "text/plain", fill("a\n")],
   ["one line with tags", "text/markdown", `x ${fill("<b>x</b> ")}`],
+  ["tags that never end", "text/markdown", fill("<a ")],
   ["one line of backticks", "text/markdown", `x ${fill("` ")}`],
   ["headings", "text/markdown", fill("# a\n")],
   ["list items", "text/markdown", fill("- x\n")],

@@ -16,6 +16,8 @@ export interface HttpClientOptions {
   readonly retries?: number;
   /** Longest time to wait before one retry, ms: a server that asks for more is given up. */
   readonly maxRetryWaitMs?: number;
+  /** Told before each wait for another try: how long, ms, and what the service said. */
+  readonly onWait?: (waitMs: number, error: ServiceError) => void;
 }
 
 /** One request. `schema` says what the answer must look like; an answer of another shape is an error. */
@@ -123,6 +125,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
         if (!(result instanceof RetryAfter)) return result;
         const waitMs = result.waitMs ?? Math.min(250 * 2 ** tries, 5_000);
         if (tries >= retries || waitMs > maxRetryWaitMs) throw result.error;
+        options.onWait?.(waitMs, result.error);
         await sleep(waitMs);
       }
     },

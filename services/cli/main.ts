@@ -45,11 +45,28 @@ function isMisuse(error: unknown): boolean {
   return "code" in error && typeof error.code === "string" && error.code.startsWith("ERR_PARSE_ARGS");
 }
 
-// A reader that goes away (`reticent … | head`) is no error of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-});
+/**
+ * Follows what becomes of the standard streams. A reader that goes away (`reticent … | head -1`) is no error of ours: the rest
+ * of the output is dropped, the command runs on, and its exit code is its own. Output that cannot be written for another reason (a full
+ * disk) is told in one line and turns a success into exit code 1.
+ */
+function watchOutput(): void {
+  let isBroken = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // Once broken, a stream refuses every later write with an error of its own.
+    if (isBroken) return;
+    isBroken = true;
+    if (error.code === "EPIPE") return;
+    process.stderr.write(`reticent: the output cannot be written: ${error.message}\n`);
+    process.on("exit", (code) => {
+      if (code === 0) process.exitCode = 1;
+    });
+  });
+  // Nobody is left to be told.
+  process.stderr.on("error", () => {});
+}
 
+watchOutput();
 try {
   process.exitCode = await main();
 } catch (error) {

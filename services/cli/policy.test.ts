@@ -1,10 +1,14 @@
 import { expect, onTestFinished, test } from "vitest";
+import { checkPolicyFolder } from "#adapters/policy-casbin/load.ts";
+import { PolicyFolderError } from "#adapters/policy-casbin/problem.ts";
 import { policyFolder, smallPolicy } from "#test/kit/small-policy.ts";
 import { run } from "./policy.ts";
 
 async function policy(args: readonly string[], env: Record<string, string> = {}) {
   const written = { stdout: "", stderr: "" };
-  const code = await run(args, {
+  // The small folder knows one model, and it is not the built-in one.
+  const named = args.includes("--model") || args.includes("--help") ? args : [...args, "--model", "test/model"];
+  const code = await run(named, {
     stdout: { write: (text) => (written.stdout += text) },
     stderr: { write: (text) => (written.stderr += text) },
     env,
@@ -61,7 +65,38 @@ test("--json gives the same as one object", async () => {
 test("without a folder the configured one is checked", async () => {
   const dir = await folderWith();
   expect((await policy(["check"], { RETICENT_POLICIES: dir })).code).toBe(0);
-  expect((await policy(["check", `${dir}/nowhere`])).code).toBe(2);
+  expect((await policy(["check"], { RETICENT_POLICIES: dir })).stdout).toMatch(/^ok: /);
+  const empty = await policy(["check"], { RETICENT_POLICIES: "" });
+  expect(empty.stdout).toContain("trust.yaml");
+});
+
+test("a folder that is missing is one problem, with its path", async () => {
+  const { code, stdout } = await policy(["check", "/nowhere/policies"]);
+  expect(code).toBe(2);
+  expect(stdout.split("\n")[0]).toBe("/nowhere/policies: unreadable: the folder cannot be read: ENOENT");
+  expect(stdout).toContain("not usable: 1 problem;");
+  expect(
+    new PolicyFolderError("/nowhere/policies", (await checkPolicyFolder("/nowhere/policies")).problems).message,
+  ).toBe(
+    "the policy folder /nowhere/policies cannot be used: /nowhere/policies: unreadable: the folder cannot be read: ENOENT",
+  );
+});
+
+test("trust.yaml must know the model in use: the built-in one unless another is named", async () => {
+  const dir = await folderWith();
+  const { code, stdout } = await policy(["check", dir, "--model", "local/hashed-384-v1"]);
+  expect(code).toBe(2);
+  expect(stdout).toMatch(/^trust\.yaml:5: missing-model: no entry for local\/hashed-384-v1/);
+  const written = { stdout: "" };
+  const terminal = { stdout: { write: (text: string) => (written.stdout += text) }, stderr: { write() {} }, env: {} };
+  expect(await run(["check", dir], terminal)).toBe(2);
+  expect(written.stdout).toContain("no entry for local/hashed-384-v1");
+});
+
+test("a folder without tests is said to have none", async () => {
+  const { code, stdout } = await policy(["check", await folderWith({ "tests/acme.yaml": "tests: []\n" })]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("; 0 tests: ");
 });
 
 test("wrong usage is one line on stderr and exit code 2, help is none", async () => {

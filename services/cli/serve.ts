@@ -6,7 +6,8 @@ import { parseConfig } from "#services/config.ts";
 const help = `usage: reticent serve
 
 Serves the ingest API and the query API on RETICENT_HOST:RETICENT_PORT (127.0.0.1:8080) from RETICENT_DATA (./data) under the policies
-in RETICENT_POLICIES (./policies). README.md lists every setting. SIGINT and SIGTERM finish what was acknowledged.
+in RETICENT_POLICIES (./policies). README.md lists every setting. SIGINT, SIGTERM and SIGHUP finish what was acknowledged, and so does the
+end of the process that started it (npm start, npx reticent).
 `;
 
 /** `reticent serve`: runs until a signal says stop. Exit code 0 after a clean shutdown. */
@@ -17,14 +18,27 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const config = parseConfig(process.env);
+  // Before the start, which may take a while: a signal in the middle of it is not lost.
+  const stop = askedToStop();
   const service = await startService(config);
   process.stderr.write(
     `reticent: listening on ${service.url}, data in ${config.dataDir}, policies from ${config.policyDir}\n`,
   );
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+  await stop;
   process.stderr.write("reticent: finishing what was acknowledged …\n");
   await service.close();
   return 0;
+}
+
+/** Resolves when somebody says stop: with a signal, or, when the launcher started us, by its end. */
+function askedToStop(): Promise<void> {
+  // Whoever read our output may be gone as well; that must not end us in the middle.
+  process.stderr.on("error", () => {});
+  return new Promise((resolve) => {
+    // They stay installed: a second signal (a terminal's, and the launcher's for the same key) must not cut the first one's work short.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
+    process.once("disconnect", () => resolve());
+    // The channel is there to end, not to keep us running.
+    process.channel?.unref();
+  });
 }

@@ -85,7 +85,10 @@ test("a progress bar is drawn on a terminal and leaves nothing in a log", () => 
   expect(log.text).toBe("");
   const screen = output(true);
   const bar = progressBar(screen, "wiki", 2);
+  bar.note("waiting 12 s");
+  expect(screen.text.endsWith("0/2 waiting 12 s")).toBe(true);
   bar.tick();
+  expect(screen.text.endsWith("1/2\u001b[K")).toBe(true);
   bar.tick();
   bar.tick();
   bar.end();

@@ -126,20 +126,23 @@ export function wantsColor(output: Output, env: Terminal["env"]): boolean {
 export interface ProgressBar {
   /** One more step is done. */
   tick(): void;
+  /** Puts a remark behind the bar until the next step is done. */
+  note(text: string): void;
   /** Removes the bar; call it before anything else is printed. */
   end(): void;
 }
 
 /** A bar on one line of a terminal. Writes nothing where the output is not a terminal, or when there is nothing to do. */
 export function progressBar(output: Output, label: string, total: number): ProgressBar {
-  if (output.isTTY !== true || total === 0) return { tick() {}, end() {} };
+  if (output.isTTY !== true || total === 0) return { tick() {}, note() {}, end() {} };
   const cells = 30;
   let done = 0;
   let drawn = "";
-  const draw = () => {
+  const draw = (remark = "") => {
     const filled = Math.round((done / total) * cells);
-    const line = `${label} [${"#".repeat(filled)}${" ".repeat(cells - filled)}] ${done}/${total}`;
-    if (line !== drawn) output.write(`\r${line}`);
+    const line = `${label} [${"#".repeat(filled)}${" ".repeat(cells - filled)}] ${done}/${total}${remark}`;
+    // What a longer line before left behind is wiped.
+    if (line !== drawn) output.write(`\r${line}${line.length < drawn.length ? "\u001b[K" : ""}`);
     drawn = line;
   };
   draw();
@@ -147,6 +150,9 @@ export function progressBar(output: Output, label: string, total: number): Progr
     tick() {
       done = Math.min(done + 1, total);
       draw();
+    },
+    note(text) {
+      draw(` ${text}`);
     },
     end() {
       output.write("\r\u001b[2K");

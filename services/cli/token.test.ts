@@ -9,6 +9,7 @@ import { run } from "./token.ts";
 let dataDir: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "token-"));
+  await embeddedIssuer(dataDir);
 });
 afterAll(() => rm(dataDir, { recursive: true }));
 
@@ -63,8 +64,22 @@ test("--json prints the token with what it says", async () => {
   });
 });
 
-test("mistakes in the arguments exit with 2 and one line, and make no key", async () => {
-  await rm(join(dataDir, "issuer-key.json"), { force: true });
+test("without a key it exits with 1 and one line that names the file and who makes it, and makes none itself", async () => {
+  const empty = await mkdtemp(join(tmpdir(), "token-"));
+  const printed = { out: "", err: "" };
+  const io = {
+    env: { RETICENT_DATA: join(empty, "data"), RETICENT_AUDIENCE: "" },
+    out: (text: string) => (printed.out += text),
+    err: (text: string) => (printed.err += text),
+  };
+  expect(await run(["--tenant", "acme", "--user", "mia"], io)).toBe(1);
+  expect(printed.out).toBe("");
+  expect(printed.err).toMatch(/^reticent token: [^\n]*data.issuer-key\.json: [^\n]*npm start[^\n]*\n$/);
+  expect(await readdir(empty)).toEqual([]);
+  await rm(empty, { recursive: true });
+});
+
+test("mistakes in the arguments exit with 2 and one line", async () => {
   for (const args of [
     [],
     ["--tenant", "acme"],
@@ -78,6 +93,5 @@ test("mistakes in the arguments exit with 2 and one line, and make no key", asyn
     expect([args.join(" "), [code, out]]).toEqual([args.join(" "), [2, ""]]);
     expect(err).toMatch(/^reticent token: [^\n]+\n$/);
   }
-  expect(await readdir(dataDir)).toEqual([]);
   expect((await token("--help")).out).toContain("usage: reticent token");
 });

@@ -1,11 +1,13 @@
+import { resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { maxTtlS, signToken } from "#adapters/identity-jose/embedded.ts";
+import { maxTtlS, SigningKeyMissing, signToken } from "#adapters/identity-jose/embedded.ts";
 import { defaultAudience } from "#adapters/identity-jose/issuers.ts";
+import { settingsIn } from "#services/config.ts";
 
 const usage = `usage: reticent token --tenant T --user U [--group G]… [--agent A]… [--ttl 1h] [--json]
 
-Signs a token with the key in the data directory (RETICENT_DATA, ./data), and makes that key when there is none.
+Signs a token with the key in the data directory (RETICENT_DATA, ./data). The service makes that key at its first start.
   --agent   an agent that acts for the user, the current one first; up to four
   --ttl     how long it holds: a number and s, m, h or d; at most ${maxTtlS / 86_400}d (default 1h)
   --json    prints the token with what it says, as JSON
@@ -26,7 +28,7 @@ const standardIo: TokenIo = {
 
 /**
  * `reticent token`: prints a token of the embedded issuer.
- * @returns the exit code: 0, or 2 for a mistake in the arguments (one line on standard error)
+ * @returns the exit code: 0, 2 for a mistake in the arguments, 1 when there is no usable key (one line on standard error)
  */
 export async function run(args: readonly string[], io: TokenIo = standardIo): Promise<number> {
   try {
@@ -36,10 +38,11 @@ export async function run(args: readonly string[], io: TokenIo = standardIo): Pr
       return 0;
     }
     const { ttlS, tenant, user, groups, agents } = options;
+    const env = settingsIn(io.env);
     const now = Date.now();
     const token = await signToken({
-      dataDir: io.env.RETICENT_DATA ?? "./data",
-      audience: io.env.RETICENT_AUDIENCE ?? defaultAudience,
+      dataDir: resolve(env.RETICENT_DATA ?? "./data"),
+      audience: env.RETICENT_AUDIENCE ?? defaultAudience,
       tenant,
       user,
       groups,
@@ -51,6 +54,10 @@ export async function run(args: readonly string[], io: TokenIo = standardIo): Pr
     io.out(options.json ? `${JSON.stringify({ token, expires_at, tenant, user, groups, agents })}\n` : `${token}\n`);
     return 0;
   } catch (error) {
+    if (error instanceof SigningKeyMissing) {
+      io.err(`reticent token: ${error.message}\n`);
+      return 1;
+    }
     if (!(error instanceof RangeError || isArgsError(error))) throw error;
     io.err(`reticent token: ${error.message.split("\n", 1)[0]} (--help tells more)\n`);
     return 2;

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { afterEach, expect, test } from "vitest";
@@ -190,4 +191,43 @@ test("a shutdown finishes what is in flight and takes nothing new", async () => 
   finish();
   expect(await (await inFlight).json()).toEqual({ finished: true });
   await closed;
+});
+
+test("a connection that never sends a whole request head does not hold a shutdown up", async () => {
+  // A deadline that the test would not live to see: these connections must end at once.
+  const app = server({ deadlineMs: 600_000 });
+  const port = Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port);
+  const answered = "GET /things/1 HTTP/1.1\r\nHost: x\r\n\r\n";
+  const sockets = await Promise.all(
+    ["", "GET /thi", "GET /things/1 HTTP/1.1\r\nHost: x\r\n", answered].map(async (sent) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.resume();
+      await once(socket, "connect");
+      socket.write(sent);
+      if (sent === answered) await once(socket, "data");
+      return socket;
+    }),
+  );
+  // The server has accepted all of them once it answers on a connection that came later.
+  await fetch(`http://127.0.0.1:${port}/things/1`);
+  const ended = Promise.all(sockets.map((socket) => once(socket, "close")));
+  await app.close();
+  expect(await ended).toHaveLength(4);
+});
+
+test("a request that is still being sent holds a shutdown up for the deadline, and no longer", async () => {
+  const app = server({ deadlineMs: 300 });
+  const port = Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port);
+  const head = Promise.withResolvers<void>();
+  app.server.on("request", () => head.resolve());
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  socket.write("PUT /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{");
+  await head.promise;
+  const ended = once(socket, "close");
+  await app.close();
+  await ended;
+  expect(app.server.listening).toBe(false);
 });

@@ -3,16 +3,22 @@ import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from "fastify";
 import { AppError, problems } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
+import { followConnections } from "./connections.ts";
 import { parseJson } from "./json.ts";
 import { rememberRoutes } from "./methods.ts";
 import { appErrorOf, pathSegmentChars, problemOf, problemType, retryAfterOf } from "./problem.ts";
+
+/** Takes log lines, each one JSON object. */
+export interface LogStream {
+  write(line: string): void;
+}
 
 /** How a server answers, apart from its routes. */
 export interface ServerOptions {
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
   /** Where log lines go; absent = standard output. */
-  readonly logStream?: { write(line: string): void };
-  /** How long a handler may take before the answer is `deadline-exceeded`, ms. */
+  readonly logStream?: LogStream;
+  /** How long a handler may take before the answer is `deadline-exceeded`, and a shutdown waits for what is in flight, ms. */
   readonly deadlineMs: number;
   /** How long a client may take to send its request, ms. */
   readonly receiveTimeoutMs?: number;
@@ -32,7 +38,8 @@ const headerBytes = 64 * 1024;
 
 /**
  * A Fastify instance whose every answer that is not a success is problem+json with a stable code, also for requests that never reach a
- * route. Closing it takes no new requests, and finishes the ones in flight.
+ * route. Closing it takes no new requests and finishes the ones in flight, for at most the deadline: a connection without a request ends
+ * at once, and one that is then still sending or receiving is cut.
  */
 export function makeServer(options: ServerOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
@@ -61,9 +68,13 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     parseJson(body),
   );
 
+  const connections = followConnections(app.server);
   let closing = false;
   app.addHook("preClose", async () => {
     closing = true;
+    connections.drain();
+    // It need not keep the process alive: the connections that it is there for do.
+    setTimeout(() => connections.destroy(), options.deadlineMs).unref();
   });
   const allowedMethods = rememberRoutes(app);
   app.addHook("onRequest", async (request, reply) => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -129,36 +129,6 @@ test("a disabled principal is refused before the token expires, and without that
   expect((await asked()).status).toBe(403);
   await call("wendy", ["writers"], "PUT", "/v1/principals/user%3Adora/disabled", { disabled: false });
   expect((await asked()).status).toBe(200);
-});
-
-test("a broken policy edit changes nothing and is told by code, file and line; the repaired file takes over", async () => {
-  await put("well", "The well in the courtyard is nine fathoms deep");
-  const question = "how deep is the well in the courtyard";
-  const ready = async () => (await fetch(`${service.url}/readyz`)).json();
-  const status = () => call("wendy", ["writers"], "GET", "/v1/status");
-  const until = async (holds: () => Promise<boolean>) => {
-    for (let tries = 0; tries < 100; tries += 1) {
-      if (await holds()) return;
-      await sleep(50);
-    }
-    throw new Error("the policy folder was not followed");
-  };
-  const file = join(folder.dir, "policy.csv");
-  const good = testPolicy["policy.csv"] ?? "";
-
-  await writeFile(file, `${good}p, group:guests, one, source:open, read, denny\n`);
-  await until(async () => JSON.stringify(await ready()).includes("policy-edit-rejected"));
-  expect((await ask("gwen", ["guests"], question)).body).toMatchObject({ outcome: "answered" });
-  const line = good.split("\n").length;
-  expect((await status()).body).toMatchObject({ policy: { rejected: { problems: [{ file: "policy.csv", line }] } } });
-  expect(JSON.stringify(await ready())).not.toContain("policy.csv");
-  expect((await call("gwen", ["guests"], "GET", "/v1/status")).status).toBe(403);
-
-  await writeFile(file, `${good}p, group:guests, one, source:open, read, deny\n`);
-  await until(async () => !JSON.stringify(await ready()).includes("policy-edit-rejected"));
-  expect((await ask("gwen", ["guests"], question)).body).toMatchObject({ outcome: "abstained" });
-  await writeFile(file, good);
-  await until(async () => (await ask("gwen", ["guests"], question)).body.outcome === "answered");
 });
 
 test("a second process on the data directory is refused with one clear line", async () => {

@@ -19,6 +19,11 @@ const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.met
 const examples = here("examples");
 const { callers, questions } = readQuestions(join(examples, "questions.yaml"));
 
+const sources = [
+  ...["handbook", "wiki", "finance", "support", "forum"].map((source) => ["halden", source] as const),
+  ["marlow", "handbook"] as const,
+];
+
 let dataDir: string;
 let service: RunningService;
 let folder: string;
@@ -28,10 +33,7 @@ beforeAll(async () => {
   service = await startService(
     defaultConfig({ port: 0, dataDir, policyDir: here("policies"), logLevel: "silent", rateLimitPerMinute: 1_000_000 }),
   );
-  for (const source of ["handbook", "wiki", "finance", "support", "forum"]) {
-    await shipped("halden", source, [join(examples, "halden", source)]);
-  }
-  await shipped("marlow", "handbook", [join(examples, "marlow", "handbook")]);
+  for (const [tenant, source] of sources) await shipped(tenant, source, [join(examples, tenant, source)]);
 });
 
 afterAll(async () => {
@@ -72,6 +74,8 @@ const reportSchema = z.strictObject({
   source: z.string(),
   dry_run: z.boolean(),
   counts: z.record(z.string(), z.int()),
+  undated: z.int(),
+  error: z.null(),
   files: z.array(
     z.strictObject({
       id: z.string(),
@@ -178,6 +182,12 @@ test("a second run sends nothing", async () => {
   expect(report.code).toBe(0);
   expect(changes(report)).toEqual([]);
   expect(report.counts).toMatchObject({ unchanged: 7, create: 0 });
+});
+
+test("every example states its date", async () => {
+  for (const [tenant, source] of sources) {
+    expect(await synced(tenant, source, [join(examples, tenant, source)])).toMatchObject({ code: 0, undated: 0 });
+  }
 });
 
 test("a dry run tells what would be sent, and sends nothing", async () => {

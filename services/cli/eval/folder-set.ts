@@ -123,7 +123,7 @@ async function readDocuments(corpusDir: string, snapshot: PolicySnapshot): Promi
       const [refused] = found.refused;
       if (refused !== undefined) throw new UsageError(`${join(dir, refused.id)}: ${refused.reason}`);
       for (const file of found.files) {
-        const prepared = await prepare(file, rules);
+        const prepared = await prepare(file, rules, "stated");
         if (prepared.kind === "refused") throw new UsageError(`${join(dir, prepared.id)}: ${prepared.reason}`);
         documents.push({ ...prepared, tenant, source, name: nameOf(tenant, source, prepared.id) });
       }

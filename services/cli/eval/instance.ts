@@ -7,6 +7,7 @@ import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
 import { Api, ServiceError } from "./api.ts";
 import { type MappedDocument, type MappedUser, ownGroups } from "./mapping.ts";
+import type { EvalOptions } from "./options.ts";
 
 const dayMs = 86_400_000;
 const tokenTtlS = 24 * 3600;
@@ -42,7 +43,10 @@ export interface Loaded {
 }
 
 /** Starts an empty instance. @param writePolicies writes its policy folder, which is there and empty. */
-export async function startInstance(writePolicies: (folder: string) => Promise<void>): Promise<Instance> {
+export async function startInstance(
+  writePolicies: (folder: string) => Promise<void>,
+  { embedder, vectorFile }: Pick<EvalOptions, "embedder" | "vectorFile">,
+): Promise<Instance> {
   const folder = mkdtempSync(join(tmpdir(), "reticent-eval-"));
   folders.add(folder);
   const remove = () => {
@@ -64,6 +68,8 @@ export async function startInstance(writePolicies: (folder: string) => Promise<v
       rateLimitPerMinute: 1_000_000_000,
       traceRetention: { maxAgeMs: dayMs, maxCount: 10_000_000 },
       logLevel: "silent",
+      embedder,
+      ...(vectorFile === undefined ? {} : { vectorFile }),
     });
     const service = await startService(config);
     const api = new Api(service.url.replace(/\/$/, ""));

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { type EmbedderName, embedderNames } from "#services/config.ts";
 import { integerOption, parseOptions, UsageError } from "../terminal.ts";
 
 /** Queries that a figure is computed on. */
@@ -27,6 +28,9 @@ export interface EvalOptions {
   readonly isolation: boolean;
   /** Absent = the policy folder's own, or the project's. */
   readonly trustFile: string | undefined;
+  readonly embedder: EmbedderName;
+  /** Keeps vectors from run to run. */
+  readonly vectorFile: string | undefined;
 }
 
 /** What `reticent eval --help` prints. */
@@ -51,6 +55,8 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
                           more than its noise fails
   --superseded            add superseded.jsonl and acl-superseded.jsonl, and count outdated versions above current ones
   --isolation             compare responses with those of instances that hold only the user's visible documents
+  --embedder NAME         minilm (default) or hashed
+  --vectors FILE          keep vectors in this file, so that the next run embeds nothing twice
   --trust FILE            take the floors and thresholds of the embedding models from here (default: the set's policy folder,
                           or the project's)
 
@@ -79,6 +85,8 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
       superseded: { type: "boolean" },
       isolation: { type: "boolean" },
       trust: { type: "string" },
+      embedder: { type: "string" },
+      vectors: { type: "string" },
     },
   });
   if (values.help === true) return undefined;
@@ -90,6 +98,8 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
   }
   const split = splits.find((name) => name === (values.split ?? "test"));
   if (split === undefined) throw new UsageError(`--split: ${splits.join(", ")}, not "${values.split}"`);
+  const embedder = embedderNames.find((name) => name === (values.embedder ?? embedderNames[0]));
+  if (embedder === undefined) throw new UsageError(`--embedder: ${embedderNames.join(", ")}, not "${values.embedder}"`);
   return {
     folder,
     name: basename(resolve(folder)),
@@ -105,5 +115,7 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
     superseded: values.superseded === true,
     isolation: values.isolation === true,
     trustFile: values.trust,
+    embedder,
+    vectorFile: values.vectors,
   };
 }

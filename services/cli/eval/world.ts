@@ -22,10 +22,14 @@ export interface World {
 export async function openWorld(options: EvalOptions): Promise<World> {
   if (existsSync(join(options.folder, setFile))) {
     const { set, mapping, writePolicies } = await readFolderSet(options.folder, options.trustFile);
-    return { set, mapping, start: () => startInstance(writePolicies) };
+    return { set, mapping, start: () => startInstance(writePolicies, options) };
   }
   const set = await readDataset(options.folder, options.superseded);
   const mapping = mapDataset(set);
   const trustFile = options.trustFile ?? join(shippedPolicies, "trust.yaml");
-  return { set, mapping, start: () => startInstance((folder) => writePolicyFolder(folder, mapping, trustFile)) };
+  return {
+    set,
+    mapping,
+    start: () => startInstance((folder) => writePolicyFolder(folder, mapping, trustFile), options),
+  };
 }

@@ -34,7 +34,7 @@ async function prepareAll(
 ): Promise<Map<string, PreparedDocument | RefusedFile>> {
   const found = await walk(await folderOf(files));
   const prepared = new Map<string, PreparedDocument | RefusedFile>();
-  for (const file of found.files) prepared.set(file.id, await prepare(file, with_));
+  for (const file of found.files) prepared.set(file.id, await prepare(file, with_, "stated"));
   return prepared;
 }
 
@@ -119,9 +119,34 @@ test("a broken folder file refuses everything below it, naming file and key, and
 });
 
 test("an access list under a nearly right name is refused: its restrictions must not be lost", async () => {
-  for (const name of ["_reticent.yml", "_Reticent.yaml", "_reticent.json", "_reticent"]) {
+  for (const name of [
+    "_reticent.yml",
+    "_Reticent.yaml",
+    "_reticent.json",
+    "_reticent",
+    "reticent.yaml",
+    ".reticent.yaml",
+  ]) {
     const prepared = await prepareAll({ "_reticent.yaml": everyone, [`a/${name}`]: "acl: []", "a/x.md": "x" });
     expect(reasonOf(prepared.get("a/x.md"))).toContain(`${name}: the name must be exactly _reticent.yaml`);
+  }
+});
+
+test("a folder below an access list is refused, because that list would be lost; an option says that it is meant", async () => {
+  for (const name of ["_reticent.yaml", "reticent.yml"]) {
+    const root = await folderOf({
+      [name]: `${everyone}labels: [confidential]\n`,
+      "a/b/_reticent.yaml": everyone,
+      "a/b/x.md": "x",
+    });
+    const below = join(root, "a/b");
+    await expect(walk(below)).rejects.toThrow(join(root, name));
+    await expect(walk(below)).rejects.toThrow("--ignore-parents");
+    expect((await walk(below, { ignoreParents: true })).files.map(({ id }) => id)).toEqual(["x.md"]);
+    // Through a link the folder is still where it is.
+    const link = join(await folderOf({}), "link");
+    await symlink(below, link);
+    await expect(walk(link)).rejects.toThrow("--ignore-parents");
   }
 });
 
@@ -164,13 +189,32 @@ test("content alone moves the content hash, access alone the access hash", async
   expect(access.accessHash).not.toBe(first.accessHash);
 });
 
-test("without a stated date a document is as old as its file", async () => {
+test("a file's own time is no content: whatever copies or touches it, the document and its date stay the same", async () => {
   const root = await folderOf({ "_reticent.yaml": everyone, "a.md": "x" });
-  const at = new Date("2024-05-06T07:08:09.000Z");
-  await utimes(join(root, "a.md"), at, at);
   const [file] = (await walk(root)).files;
   if (file === undefined) throw new Error("no file");
-  expect(documentOf(await prepare(file, rules)).request.quality.updated_at).toBe("2024-05-06T07:08:09.000Z");
+  const before = documentOf(await prepare(file, rules, "stated"));
+  const at = new Date("2024-05-06T07:08:09.000Z");
+  await utimes(file.path, at, at);
+  expect(await prepare(file, rules, "stated")).toEqual(before);
+  expect(before).toMatchObject({ undated: true, request: { quality: {} } });
+  expect(before.request.quality).not.toHaveProperty("updated_at");
+  // Only those who ask for it get it.
+  const dated = documentOf(await prepare(file, rules, "mtime"));
+  expect(dated).toMatchObject({ undated: false, request: { quality: { updated_at: at.toISOString() } } });
+});
+
+test("a stated date counts before the file's own, also when the file's own is asked for", async () => {
+  const root = await folderOf({ "_reticent.yaml": `${everyone}quality: { updated_at: 2026-01-05 }\n`, "a.md": "x" });
+  const [file] = (await walk(root)).files;
+  if (file === undefined) throw new Error("no file");
+  for (const dates of ["stated", "mtime"] as const) {
+    const document = documentOf(await prepare(file, rules, dates));
+    expect(document).toMatchObject({
+      undated: false,
+      request: { quality: { updated_at: "2026-01-05T00:00:00.000Z" } },
+    });
+  }
 });
 
 test("a title comes from front matter, <title>, the first heading or the file name", async () => {

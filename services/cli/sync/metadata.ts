@@ -4,6 +4,7 @@ import { aclSchema, labelsSchema } from "#core/access/acl.ts";
 import { limits } from "#core/limits.ts";
 import { isOneLine, notOneLine } from "#core/one-line.ts";
 import { qualityInputSchema } from "#core/trust/quality.ts";
+import { looksLike } from "./looks-like.ts";
 
 /** The file that states access and quality for a folder and everything below it. */
 export const folderFileName = "_reticent.yaml";
@@ -117,17 +118,4 @@ export function issueText(error: z.ZodError): string {
     return `unknown key ${issue.keys.map((key) => at([...issue.path, key])).join(", ")}`;
   }
   return issue.path.length === 0 ? issue.message : `${at(issue.path)}: ${issue.message}`;
-}
-
-/** One letter too many, too few, another, or two swapped; or the plain singular, plural or capitalised form. */
-function looksLike(a: string, b: string): boolean {
-  if (Math.abs(a.length - b.length) > 1) return false;
-  let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
-  let end = 0;
-  while (end < a.length - start && end < b.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1;
-  const left = a.slice(start, a.length - end);
-  const right = b.slice(start, b.length - end);
-  if (left.length <= 1 && right.length <= 1) return true;
-  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
 }

@@ -79,7 +79,7 @@ test("a refused file has not vanished, and the report says that its stored docum
   const rules = { source: "wiki", claims: new Set<never>(), labels: new Set<string>() };
   const file = { id: "a.md", path: "unused", contentType: "text/markdown", folders: [], refusal: "bad list" } as const;
   const found = { files: [file], skipped: [], refused: [] };
-  const plan = await planFolder(found, rules, new Map([["a.md", stored()]]), true);
+  const plan = await planFolder(found, rules, new Map([["a.md", stored()]]), { remove: true, dates: "stated" });
   expect(plan).toMatchObject([{ id: "a.md", action: "refused", reason: "bad list" }]);
   expect(plan[0]?.warnings[0]).toContain("earlier access list");
 });
@@ -97,6 +97,8 @@ test("the report counts every action, lists what is not unchanged, and prints no
     source: "wiki",
     dry_run: true,
     counts: { refused: 1 },
+    undated: 0,
+    error: null,
     files: [
       { id: "a.md", action: "unchanged", warnings: [] },
       { action: "refused", reason: "no access list", warnings: ["b.md: ignored"] },

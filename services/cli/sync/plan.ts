@@ -2,7 +2,7 @@ import type { DocumentStatus } from "#services/indexer/status.ts";
 
 /**
  * What happens to a file or a stored document. `vanished`: stored, but its file is gone, and `--delete` was not given.
- * `failed`: it was sent, or is stored, but did not become searchable.
+ * `failed`: it was sent, or is stored, but did not become searchable. `unsent`: the run stopped before its turn.
  */
 export const actions = [
   "create",
@@ -13,6 +13,7 @@ export const actions = [
   "vanished",
   "refused",
   "failed",
+  "unsent",
   "skipped",
 ] as const;
 export type Action = (typeof actions)[number];
@@ -27,6 +28,8 @@ export interface PlanItem {
   readonly version?: number;
   /** The access revision that the plan was made from; 0 = the document does not exist yet. */
   readonly accessRevision?: number;
+  /** The file's document has no date. */
+  readonly undated?: boolean;
 }
 
 /** What the plan looks at in a file. */

@@ -20,6 +20,12 @@ export interface SourceRules {
   readonly labels: ReadonlySet<string>;
 }
 
+/**
+ * Where a document's date comes from when neither its front matter nor a folder states one: `stated`: nowhere, it has none;
+ * `mtime`: its file's last change, which every copy, checkout and `touch` moves.
+ */
+export type Dates = "stated" | "mtime";
+
 /** A file as it is sent: the body of the request but its version, and the two hashes that decide whether it is sent. */
 export interface PreparedDocument {
   readonly kind: "document";
@@ -27,6 +33,8 @@ export interface PreparedDocument {
   readonly request: Omit<z.output<typeof putDocumentSchema>, "version">;
   readonly contentHash: string;
   readonly accessHash: string;
+  /** No date is sent: the document is stale wherever its source has an age limit. */
+  readonly undated: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -38,7 +46,11 @@ export interface RefusedFile {
 }
 
 /** Reads a file, takes its access and quality together, and computes its hashes exactly as the indexer does. */
-export async function prepare(file: FoundFile, rules: SourceRules): Promise<PreparedDocument | RefusedFile> {
+export async function prepare(
+  file: FoundFile,
+  rules: SourceRules,
+  dates: Dates,
+): Promise<PreparedDocument | RefusedFile> {
   const { id } = file;
   try {
     if (file.refusal !== undefined) throw new MetadataError(file.refusal);
@@ -52,6 +64,7 @@ export async function prepare(file: FoundFile, rules: SourceRules): Promise<Prep
     }
     const undeclared = labels.find((label) => !rules.labels.has(label));
     if (undeclared !== undefined) throw new MetadataError(`label ${undeclared} is not declared in the policy folder`);
+    const date = quality.updated_at ?? (dates === "mtime" ? modifiedAt.toISOString() : undefined);
     const parsed = putDocumentSchema.omit({ version: true }).safeParse({
       title: frontMatter?.title ?? titleOf(id, file.contentType, body),
       url: frontMatter?.url ?? null,
@@ -59,12 +72,13 @@ export async function prepare(file: FoundFile, rules: SourceRules): Promise<Prep
       body,
       acl,
       labels,
-      quality: { ...quality, updated_at: quality.updated_at ?? modifiedAt.toISOString() },
+      quality: { ...quality, ...(date === undefined ? {} : { updated_at: date }) },
     });
     if (!parsed.success) throw new MetadataError(issueText(parsed.error));
     for (const item of quality.supersedes ?? [])
       checkDocumentId(typeof item === "string" ? item : item.id, "supersedes");
-    return { kind: "document", id, request: parsed.data, ...hashesOf(parsed.data, rules.source), warnings };
+    const undated = date === undefined;
+    return { kind: "document", id, request: parsed.data, ...hashesOf(parsed.data, rules.source), undated, warnings };
   } catch (error) {
     if (error instanceof MetadataError || error instanceof AppError)
       return { kind: "refused", id, reason: error.message };

@@ -1,3 +1,4 @@
+import { ServiceError } from "../http-client.ts";
 import { printable, type Style } from "../terminal.ts";
 import { type Action, actions, type PlanItem } from "./plan.ts";
 
@@ -11,12 +12,27 @@ export function countsOf(items: readonly PlanItem[]): Counts {
   return counts;
 }
 
-/** The one object that `--json` prints. */
-export function jsonReport(source: string, dryRun: boolean, items: readonly PlanItem[]) {
+/** How many documents have no date. */
+const undatedOf = (items: readonly PlanItem[]): number => items.filter(({ undated }) => undated === true).length;
+
+/** One line when documents have no date: such a document is never an answer where an age limit applies, and nobody would know why. */
+export function undatedLines(items: readonly PlanItem[]): string[] {
+  const count = undatedOf(items);
+  if (count === 0) return [];
+  return [`${count} without a date (quality.updated_at): stale wherever trust.yaml sets max_age_days for the source`];
+}
+
+/**
+ * The one object that `--json` prints, also for a run that stopped.
+ * @param error what stopped the run; `code` is one of docs/errors.md or of the client's own, `null` for anything else
+ */
+export function jsonReport(source: string, dryRun: boolean, items: readonly PlanItem[], error?: unknown) {
   return {
     source,
     dry_run: dryRun,
+    error: error === undefined ? null : errorReport(error),
     counts: countsOf(items),
+    undated: undatedOf(items),
     files: items.map(({ id, action, reason, warnings }) => ({
       id,
       action,
@@ -26,11 +42,17 @@ export function jsonReport(source: string, dryRun: boolean, items: readonly Plan
   };
 }
 
+function errorReport(error: unknown): { code: string | null; message: string } {
+  const message = printable(error instanceof Error ? error.message : String(error));
+  return { code: error instanceof ServiceError ? error.code : null, message };
+}
+
 /** The plan, or what came of it, a line per item that is not `unchanged`, then the warnings. */
 export function itemLines(items: readonly PlanItem[], style: Style): string[] {
   const paint: Partial<Record<Action, (text: string) => string>> = {
     refused: style.red,
     failed: style.red,
+    unsent: style.red,
     delete: style.yellow,
     vanished: style.yellow,
     skipped: style.dim,
@@ -55,6 +77,7 @@ const words: Readonly<Record<Action, string>> = {
   vanished: "vanished",
   refused: "refused",
   failed: "failed",
+  unsent: "not sent",
   skipped: "skipped",
 };
 

@@ -1,11 +1,12 @@
-import { constants } from "node:fs";
-import { open, readdir, realpath, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { constants, type Dirent } from "node:fs";
+import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
 import type { ContentType } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import { UsageError } from "../terminal.ts";
+import { isFolderFileName } from "./folder-file-name.ts";
 import type { Layer } from "./inherit.ts";
 import { folderFileName, MetadataError, parseFolderFile } from "./metadata.ts";
 
@@ -44,6 +45,12 @@ const contentTypeOf: Readonly<Record<string, ContentType>> = {
   ".txt": "text/plain",
 };
 
+/** How a folder is walked. */
+export interface WalkOptions {
+  /** The access lists of the folders above are left out on purpose. */
+  readonly ignoreParents?: boolean;
+}
+
 interface Place {
   readonly path: string;
   /** `""` or an id that ends in a slash. */
@@ -55,11 +62,18 @@ interface Place {
 /**
  * Finds the documents below a folder. Names that begin with a dot are left out; symbolic links are listed and never followed, so that
  * nothing outside the folder, or under other access lists inside it, gets in.
- * @throws UsageError when the folder is not there.
+ * @throws UsageError when the folder is not there, or when a folder above it holds an access list: it would not count, and its denies and
+ * labels would be lost. `ignoreParents` says that this is meant.
  */
-export async function walk(folder: string): Promise<Walk> {
+export async function walk(folder: string, { ignoreParents = false }: WalkOptions = {}): Promise<Walk> {
   const root = await realpath(folder).catch(() => undefined);
   if (root === undefined || !(await stat(root)).isDirectory()) throw new UsageError(`"${folder}" is not a folder`);
+  const above = ignoreParents ? undefined : await folderFileAbove(root);
+  if (above !== undefined) {
+    throw new UsageError(
+      `${above} stands above "${folder}" and would not count: sync its own folder, or say --ignore-parents`,
+    );
+  }
   const files: FoundFile[] = [];
   const skipped: LeftOut[] = [];
   const refused: LeftOut[] = [];
@@ -75,6 +89,8 @@ export async function walk(folder: string): Promise<Walk> {
   return { files: sorted(found), skipped: sorted(skipped), refused: sorted(refused) };
 }
 
+type Entry = Pick<Dirent, "name" | "isDirectory">;
+
 interface Found {
   readonly places: Place[];
   readonly files: FoundFile[];
@@ -86,7 +102,7 @@ async function visit(place: Place, found: Found): Promise<void> {
   const entries = await readdir(place.path, { withFileTypes: true });
   const here = await withFolderFile(place, entries);
   for (const entry of entries) {
-    if (entry.name.startsWith(".") || isFolderFile(entry.name)) continue;
+    if (entry.name.startsWith(".") || isFolderFile(entry)) continue;
     const id = `${place.prefix}${entry.name.normalize("NFC")}`;
     const path = join(place.path, entry.name);
     const contentType = contentTypeOf[extname(entry.name).toLowerCase()];
@@ -106,14 +122,24 @@ async function visit(place: Place, found: Found): Promise<void> {
   }
 }
 
-/** `_reticent.yml`, `_Reticent.yaml` and the like are caught as well: what they restrict must not be lost by a wrong name. */
-const isFolderFile = (name: string): boolean => /^_reticent(\.|$)/i.test(name);
+/** A folder may be called `reticent.yaml`; one with the exact name stands where the access list belongs, and cannot be read as one. */
+const isFolderFile = (entry: Entry): boolean =>
+  isFolderFileName(entry.name) && (!entry.isDirectory() || entry.name === folderFileName);
 
-async function withFolderFile(
-  place: Place,
-  entries: readonly { readonly name: string; isFile(): boolean }[],
-): Promise<Place> {
-  const candidates = entries.filter(({ name }) => isFolderFile(name));
+/** The nearest access list, or what nearly is one, in the folders above a folder. A folder that cannot be listed is asked for the exact name. */
+async function folderFileAbove(folder: string): Promise<string | undefined> {
+  for (let at = folder; dirname(at) !== at; ) {
+    at = dirname(at);
+    const entries: readonly Entry[] = await readdir(at, { withFileTypes: true }).catch(() => []);
+    const exact = await lstat(join(at, folderFileName)).catch(() => undefined);
+    const name = exact === undefined ? entries.find(isFolderFile)?.name : folderFileName;
+    if (name !== undefined) return join(at, name);
+  }
+  return undefined;
+}
+
+async function withFolderFile(place: Place, entries: readonly Entry[]): Promise<Place> {
+  const candidates = entries.filter(isFolderFile);
   const first = candidates[0];
   if (first === undefined) return place;
   const file = `${place.prefix}${folderFileName}`;

@@ -11,17 +11,20 @@ import { admit, checkLabels, statusOf, wake } from "./shared.ts";
 export const accessRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
   const { ledger } = options;
 
-  const mayShare = (request: FastifyRequest<{ Params: DocumentParams }>) => admit(request, "share", options);
+  const mayShare = (request: FastifyRequest<{ Params: DocumentParams }>, effect: "narrows" | "may-widen") =>
+    admit(request, "share", options, effect);
   const before = {
     bodyLimit: limits.accessRequestBytes,
-    preParsing: async (request: Parameters<typeof mayShare>[0]) => void mayShare(request),
+    // What the body will ask for is not known yet.
+    preParsing: async (request: Parameters<typeof mayShare>[0]) => void mayShare(request, "narrows"),
   };
   app.put<{ Params: DocumentParams }>("/v1/documents/:source/:id/acl", before, async (request, reply) => {
-    const { key, snapshot } = mayShare(request);
     parseQuery(noQuery, request.query);
     refuseConditions(request.headers, "if-match");
     const expected = expectedRevision(request.headers["if-match"]);
     const { acl, labels } = parseBody(putAccessSchema, request.body);
+    // The empty list lets nobody in, whatever was there before. Whether another one is narrower would depend on the policy itself.
+    const { key, snapshot } = mayShare(request, acl.length === 0 ? "narrows" : "may-widen");
     checkLabels(snapshot, labels);
     const record = await ledger.putAccess({
       key,

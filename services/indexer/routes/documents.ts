@@ -61,10 +61,10 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
 
   const beforeDelete = {
     bodyLimit: limits.smallRequestBytes,
-    preParsing: async (request: DocumentRequest) => void admit(request, "write", options),
+    preParsing: async (request: DocumentRequest) => void admit(request, "write", options, "narrows"),
   };
   app.delete<{ Params: DocumentParams }>(path, beforeDelete, async (request, reply) => {
-    const { key } = admit(request, "write", options);
+    const { key } = admit(request, "write", options, "narrows");
     refuseConditions(request.headers);
     const { version } = parseQuery(deleteQuerySchema, request.query);
     const { outcome, record } = await ledger.deleteDocument({ key, version });

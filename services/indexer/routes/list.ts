@@ -81,11 +81,14 @@ async function selected(
   page: Page,
   { index, fingerprint }: IndexerOptions,
 ): Promise<PageKey[]> {
+  if (filter.kind === "nothing") return [];
   const keys = await index.documents(
     fingerprint,
     { visibility: filter, eligible: null, conditions: page.source === undefined ? {} : { sources: [page.source] } },
     { limit: page.limit + 1, ...(page.after === undefined ? {} : { after: page.after }) },
   );
+  // Those who may explain a tenant see whatever the filter selects there, and are strangers to every other tenant.
+  if (keys.some(({ tenant }) => tenant !== filter.tenant)) throw new AppError("index-unavailable");
   return keys.map(({ source, id }) => ({ source, id }));
 }
 

@@ -6,22 +6,22 @@ import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
 import { disabledSchema } from "../schemas.ts";
+import { revisionFor } from "./shared.ts";
 
 /** PUT /v1/principals/{id}/disabled: takes effect with the next request of that user or agent, whatever its token says. */
 export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" | "ledger">> = async (app, options) => {
   // Asked before the body is read and again after: see admit() in shared.ts.
-  const mustBeAdmin = ({ caller }: Pick<FastifyRequest, "caller">): void => {
-    if (!options.policy.current().may(caller, "admin", "tenant")) {
+  const mustBeAdmin = ({ caller }: Pick<FastifyRequest, "caller">, effect: "narrows" | "may-widen"): void => {
+    if (!revisionFor(effect, options.policy).may(caller, "admin", "tenant")) {
       throw new AppError("forbidden", { detail: "needs admin on the tenant" });
     }
   };
   const before = {
     bodyLimit: limits.smallRequestBytes,
-    preParsing: async (request: Pick<FastifyRequest, "caller">) => mustBeAdmin(request),
+    preParsing: async (request: Pick<FastifyRequest, "caller">) => mustBeAdmin(request, "narrows"),
   };
   app.put<{ Params: { id: string } }>("/v1/principals/:id/disabled", before, async (request) => {
     const { caller } = request;
-    mustBeAdmin(request);
     refuseConditions(request.headers);
     parseQuery(noQuery, request.query);
     const principal = parsePrincipal(request.params.id, ["user", "agent"]);
@@ -29,6 +29,7 @@ export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" |
       throw new AppError("invalid-request", { detail: "user:name or agent:name", pointer: "id" });
     }
     const { disabled } = parseBody(disabledSchema, request.body);
+    mustBeAdmin(request, disabled ? "narrows" : "may-widen");
     await options.ledger.setDisabled(caller.tenant, principal, disabled);
     return { principal, disabled };
   });

@@ -4,7 +4,7 @@ import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { DocumentKey, DocumentRecord } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import { sourcePattern } from "#core/limits.ts";
-import type { PolicySnapshot } from "#core/ports/policy.ts";
+import type { Policy, PolicySnapshot } from "#core/ports/policy.ts";
 import { recheck as serviceRecheck } from "#core/retrieval/recheck.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import { etagOf } from "../etag.ts";
@@ -35,17 +35,27 @@ export interface Admission {
 }
 
 /**
+ * The revision of the policy that decides about a write. What can only narrow who reads what goes by the last good one, so that access can
+ * be taken away while a rejected edit makes the policy unavailable.
+ * @throws AppError `policy-unavailable` for what may widen
+ */
+export function revisionFor(effect: "narrows" | "may-widen", policy: Policy): PolicySnapshot {
+  return effect === "narrows" ? policy.lastGood() : policy.current();
+}
+
+/**
  * Whether the caller may do this to the document's source now. Asked before the body is read, so that nobody else makes us hold or parse
  * one, and again when it has arrived: the policy may have changed meanwhile.
- * @throws AppError as {@link keyOf} and {@link mustBeAllowed}
+ * @throws AppError as {@link keyOf}, {@link revisionFor} and {@link mustBeAllowed}
  */
 export function admit(
   request: FastifyRequest<{ Params: DocumentParams }>,
   action: "write" | "share",
   { policy }: Pick<IndexerOptions, "policy">,
+  effect: "narrows" | "may-widen" = "may-widen",
 ): Admission {
   const key = keyOf(request.caller, request.params);
-  const snapshot = policy.current();
+  const snapshot = revisionFor(effect, policy);
   mustBeAllowed(snapshot, request.caller, action, key.source);
   return { key, snapshot };
 }

@@ -25,7 +25,9 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
 
   app.get("/readyz", { config: { public: true } }, async (_request, reply) => {
     const codes: string[] = [];
-    if (policy.status().rejected !== undefined) codes.push("policy-edit-rejected");
+    const { rejected, tests } = policy.status();
+    if (rejected !== undefined) codes.push("policy-edit-rejected");
+    if (tests === 0) codes.push("policy-untested");
     let ready = !isClosing();
     if (!ready) codes.push("shutting-down");
     try {
@@ -44,7 +46,8 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
   });
 
   app.get("/v1/status", async (request) => {
-    const snapshot = policy.current();
+    // By the last good revision: the place of the mistake is wanted most when it makes the policy unavailable.
+    const snapshot = policy.lastGood();
     if (!snapshot.may(request.caller, "admin", "tenant")) throw new AppError("forbidden");
     const status = policy.status();
     const entry = snapshot.trust.models.get(model.name);
@@ -59,6 +62,7 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
         revision: status.revision,
         trust_revision: status.trustRevision,
         loaded_at: status.loadedAt,
+        tests: status.tests,
         rejected:
           status.rejected === undefined
             ? null
