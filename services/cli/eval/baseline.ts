@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../terminal.ts";
 import { resamples, seededRandom } from "./bootstrap.ts";
@@ -49,6 +50,18 @@ export type Baseline = z.infer<typeof reportSchema>;
 
 /** What is read of this run's report. */
 export type ThisRun = Pick<EvalReport, "set" | "split" | "superseded" | "queries" | "pairs" | "values">;
+
+/**
+ * The report that `--baseline` names: the file itself, or in a folder the one of the model that answered, so that a set can keep one for
+ * each model.
+ * @throws UsageError when the folder has none for this model.
+ */
+export function baselineFor(given: string, model: string | undefined): string {
+  if (statSync(given, { throwIfNoEntry: false })?.isDirectory() !== true) return given;
+  const file = join(given, `baseline.${(model ?? "none").replaceAll(/[^A-Za-z0-9._-]/g, "-")}.json`);
+  if (existsSync(file)) return file;
+  throw new UsageError(`--baseline: there is no ${file}; reticent eval --json writes one`);
+}
 
 /** Reads an earlier `--json` report. @throws UsageError when it is none. */
 export function readBaseline(file: string): Baseline {

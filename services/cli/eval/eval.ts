@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { exitCodeOf, printable, processTerminal, type Terminal, UsageError } from "../terminal.ts";
 import type { Asked } from "./asking.ts";
-import { checkComparable, compare, comparisonLines, readBaseline } from "./baseline.ts";
+import { baselineFor, checkComparable, compare, comparisonLines, readBaseline } from "./baseline.ts";
 import { type EvalReport, isClean, reportJson } from "./eval-report.ts";
 import { evaluate } from "./evaluate.ts";
 import { featureLines } from "./features-file.ts";
@@ -66,12 +66,17 @@ export async function run(args: readonly string[], terminal: Terminal = processT
 
 async function measure(options: EvalOptions, { stdout, stderr }: Terminal): Promise<number> {
   const { runFile, pairsFile, featuresFile, htmlFile, baselineFile } = options;
-  const baseline = baselineFile === undefined ? undefined : readBaseline(baselineFile);
+  // Found out before the work where it can be: which file of a folder it is depends on the model that answers.
+  if (baselineFile !== undefined && statSync(baselineFile, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    readBaseline(baselineFile);
+  }
   for (const file of [runFile, pairsFile, featuresFile, htmlFile]) checkWritable(file);
   const { report: found, run: asked, asked: all, judged } = await evaluate(options, stderr);
   let report: EvalReport = found;
-  if (baseline !== undefined) {
-    checkComparable(baseline, found, baselineFile ?? "");
+  if (baselineFile !== undefined) {
+    const file = baselineFor(baselineFile, found.service?.model);
+    const baseline = readBaseline(file);
+    checkComparable(baseline, found, file);
     report = { ...found, baseline: compare(baseline, found) };
   }
   const wanted = ({ query }: Pick<Asked, "query">) => !options.splitGiven || inSplit(query, options.split);
