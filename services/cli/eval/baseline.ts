@@ -72,15 +72,22 @@ export function readBaseline(file: string): Baseline {
   }
 }
 
+const another = (file: string, what: string, a: string, b: string) =>
+  new UsageError(`--baseline: ${file} is of another ${what}: ${a}, not ${b}`);
+
+/** Whether an earlier run was of the same set and split. @throws UsageError when it was not */
+export function checkSameSet(before: Baseline, now: Pick<ThisRun, "set" | "split">, file: string): void {
+  if (before.set !== now.set) throw another(file, "set", before.set, now.set);
+  if (before.split !== now.split) throw another(file, "split", before.split, now.split);
+}
+
 /**
  * Whether an earlier run asked the same.
  * @throws UsageError for another set, split, corpus or list of queries, or for other judgements of them.
  */
 export function checkComparable(before: Baseline, now: ThisRun, file: string): void {
-  const differ = (what: string, a: unknown, b: unknown) =>
-    new UsageError(`--baseline: ${file} is of another ${what}: ${String(a)}, not ${String(b)}`);
-  if (before.set !== now.set) throw differ("set", before.set, now.set);
-  if (before.split !== now.split) throw differ("split", before.split, now.split);
+  checkSameSet(before, now, file);
+  const differ = (what: string, a: string, b: string) => another(file, what, a, b);
   const withOld = (superseded: unknown) =>
     superseded === null ? "without superseded versions" : "with superseded ones";
   if (withOld(before.superseded) !== withOld(now.superseded)) {
