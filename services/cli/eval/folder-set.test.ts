@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { policyFolder } from "#test/kit/policy-folder.ts";
+import { run } from "./eval.ts";
 import { readFolderSet } from "./folder-set.ts";
 import { temporaryFolder } from "./testing/tiny-set.ts";
 
@@ -79,4 +80,22 @@ test("what is not in the layout is refused with one line that says where", async
     [setOf([query("q1", gwen)], { "queries.jsonl": `${JSON.stringify({ id: "q" })}\n` }), /queries.jsonl:1/],
   ];
   for (const [folder, message] of refusals) await expect(readFolderSet(folder, undefined)).rejects.toThrow(message);
+});
+
+test("text that must never come out fails the run wherever it does, and so does another reason than the expected one", async () => {
+  const folder = setOf([
+    { ...query("what is alpha", gwen, ["open/a.md"]), never: "Gamma" },
+    { ...query("what is gamma", stan, ["closed/c.md"]), expect: { outcome: "abstained", reason: "stale" } },
+  ]);
+  let stderr = "";
+  const code = await run([folder, "--json"], {
+    stdout: { write: () => undefined },
+    stderr: { write: (text: string) => (stderr += text) },
+    env: {},
+  });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/hidden documents seen: \d/);
+  expect(stderr).toMatch(
+    /not as expected: what is gamma \(one\/stan\): answered, one\/closed\/c.md first, instead of abstained, stale/,
+  );
 });
