@@ -51,6 +51,8 @@ export const limits = {
   principals: 5_000,
   pageSize: 1_000,
   cursorChars: 2_048,
+  /** A cursor of the list of feedback names a principal with its agents and a document, each as long as it may be. */
+  feedbackCursorChars: 16 * 1024,
   /** Chunks of one document. More makes the document fail, visibly. */
   chunksPerDocument: 5_000,
   /** Nested elements of an HTML body. More makes the document fail, visibly: parsing would no longer be linear. */

@@ -1,10 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { limits } from "#core/limits.ts";
-import { type Feedback, type FeedbackPage, judgements } from "#core/ports/trace.ts";
+import { type Feedback, type FeedbackPage, type FeedbackPosition, judgements } from "#core/ports/trace.ts";
 
 const rowSchema = z.object({
-  sequence: z.int(),
   tenant: z.string(),
   retrieval: z.string(),
   user: z.string(),
@@ -22,6 +21,14 @@ function feedbackOf(row: z.infer<typeof rowSchema>): Feedback {
   return { tenant, retrieval, user, actors, judgement, document, comment, at };
 }
 
+const keyOf = ({ retrieval, user, actors, document }: Omit<FeedbackPosition, "at">): readonly string[] => [
+  retrieval,
+  user,
+  JSON.stringify(actors),
+  document?.source ?? "",
+  document?.id ?? "",
+];
+
 /** The judgements in a trace file. */
 export function feedbackTable(database: DatabaseSync) {
   const traced = database.prepare("SELECT 1 FROM traces WHERE tenant = ? AND id = ?");
@@ -29,23 +36,19 @@ export function feedbackTable(database: DatabaseSync) {
     "SELECT 1 FROM feedback WHERE tenant = ? AND retrieval = ? AND user = ? AND actors = ? AND source = ? AND document = ?",
   );
   const count = database.prepare("SELECT count(*) AS rows FROM feedback WHERE tenant = ? AND retrieval = ?");
-  // A new row in the place of the old one: its position moves to the end, so that a reader of pages sees the change.
   const insert = database.prepare(
     "INSERT OR REPLACE INTO feedback (tenant, retrieval, user, actors, source, document, judgement, comment, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
-  const select = database.prepare("SELECT * FROM feedback WHERE tenant = ? AND retrieval = ? ORDER BY sequence");
-  const after = database.prepare("SELECT * FROM feedback WHERE tenant = ? AND sequence > ? ORDER BY sequence LIMIT ?");
+  const order = "at, retrieval, user, actors, source, document";
+  const select = database.prepare(`SELECT * FROM feedback WHERE tenant = ? AND retrieval = ? ORDER BY ${order}`);
+  // A number of the whole file would be shorter, and would tell one tenant how much another one judges.
+  const after = database.prepare(
+    `SELECT * FROM feedback WHERE tenant = ? AND (${order}) > (?, ?, ?, ?, ?, ?) ORDER BY ${order} LIMIT ?`,
+  );
   return {
     keep(feedback: Feedback): "kept" | "gone" | "full" {
-      const { tenant, retrieval, user, document, judgement, comment, at } = feedback;
-      const key = [
-        tenant,
-        retrieval,
-        user,
-        JSON.stringify(feedback.actors),
-        document?.source ?? "",
-        document?.id ?? "",
-      ];
+      const { tenant, retrieval, judgement, comment, at } = feedback;
+      const key = [tenant, ...keyOf(feedback)];
       if (traced.get(tenant, retrieval) === undefined) return "gone";
       const rows = Number(count.get(tenant, retrieval)?.rows ?? 0);
       if (rows >= limits.feedbackPerRetrieval && known.get(...key) === undefined) return "full";
@@ -55,10 +58,11 @@ export function feedbackTable(database: DatabaseSync) {
     of(tenant: string, retrieval: string): readonly Feedback[] {
       return select.all(tenant, retrieval).map((row) => feedbackOf(rowSchema.parse(row)));
     },
-    page(tenant: string, position: number, limit: number): FeedbackPage {
-      const rows = after.all(tenant, position, limit + 1).map((row) => rowSchema.parse(row));
-      const page = rows.slice(0, limit);
-      return { feedback: page.map(feedbackOf), next: rows.length > limit ? (page.at(-1)?.sequence ?? null) : null };
+    page(tenant: string, position: FeedbackPosition | null, limit: number): FeedbackPage {
+      const from: readonly (string | number)[] =
+        position === null ? [Number.MIN_SAFE_INTEGER, "", "", "", "", ""] : [position.at, ...keyOf(position)];
+      const rows = after.all(tenant, ...from, limit + 1).map((row) => rowSchema.parse(row));
+      return { feedback: rows.slice(0, limit).map(feedbackOf), more: rows.length > limit };
     },
   };
 }

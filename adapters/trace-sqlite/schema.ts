@@ -16,7 +16,6 @@ const steps: readonly string[] = [
    CREATE INDEX IF NOT EXISTS traces_at ON traces (at);`,
   // The trigger is the retention: whatever erases a trace erases what was said of it. "" stands for the whole answer.
   `CREATE TABLE feedback (
-     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
      tenant TEXT NOT NULL,
      retrieval TEXT NOT NULL,
      user TEXT NOT NULL,
@@ -26,8 +25,9 @@ const steps: readonly string[] = [
      judgement TEXT NOT NULL CHECK (judgement IN ('useful', 'wrong', 'outdated')),
      comment TEXT,
      at INTEGER NOT NULL,
-     UNIQUE (tenant, retrieval, user, actors, source, document)
-   ) STRICT;
+     PRIMARY KEY (tenant, retrieval, user, actors, source, document)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX feedback_at ON feedback (tenant, at);
    CREATE TRIGGER feedback_goes_with_its_trace AFTER DELETE ON traces BEGIN
      DELETE FROM feedback WHERE tenant = OLD.tenant AND retrieval = OLD.id;
    END;`,

@@ -89,9 +89,12 @@ export interface Feedback {
 /** A page of feedback. */
 export interface FeedbackPage {
   readonly feedback: readonly Feedback[];
-  /** Where the next page begins; `null` after the last. */
-  readonly next: number | null;
+  /** True when there is more after the last one. */
+  readonly more: boolean;
 }
+
+/** What tells a judgement from every other one of its tenant, and when it was given. Holds nothing that another tenant moves. */
+export type FeedbackPosition = Pick<Feedback, "at" | "retrieval" | "user" | "actors" | "document">;
 
 /** Keeps traces in batches, off the hot path, within a retention limit. */
 export interface TraceStore {
@@ -107,8 +110,8 @@ export interface TraceStore {
   judge(feedback: Feedback): Promise<"kept" | "gone" | "full">;
   /** All judgements of a retrieval, earliest first. */
   feedback(tenant: string, retrieval: string): Promise<readonly Feedback[]>;
-  /** The judgements of a tenant in the order in which they were given, after a position (0 = from the first). */
-  allFeedback(tenant: string, after: number, limit: number): Promise<FeedbackPage>;
+  /** The judgements of a tenant in the order in which they were given, after a position; `null` = from the first. */
+  allFeedback(tenant: string, after: FeedbackPosition | null, limit: number): Promise<FeedbackPage>;
   /** Writes what waits. */
   flush(): Promise<void>;
   /** Traces that could not be kept since the start. */

@@ -168,5 +168,14 @@ test("all judgements of the tenant are listed page by page, for those who may ex
   expect(body.feedback).toMatchObject([{ retrieval: expect.stringMatching(/^ret_/), user: "user:gwen" }, {}]);
   const next = await call(eve, "GET", `/v1/feedback?limit=2&cursor=${String(body.next_cursor)}`);
   expect(next.body.feedback).not.toEqual(body.feedback);
+  // Nothing in a cursor counts what other tenants say.
+  expect(Object.keys(JSON.parse(Buffer.from(String(body.next_cursor), "base64url").toString()))).toEqual([
+    "at",
+    "retrieval",
+    "user",
+    "actors",
+    "document",
+  ]);
+  expect((await call(eve, "GET", "/v1/feedback?cursor=x")).body).toMatchObject({ status: 400, pointer: "?cursor" });
   expect((await call(eve, "GET", "/v1/feedback?limit=0")).body).toMatchObject({ code: "limit-exceeded" });
 });

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { resamples, seededRandom } from "#core/calibration/bootstrap.ts";
 import { ones, quantile } from "#core/calibration/metrics.ts";
@@ -50,6 +51,18 @@ export type Baseline = z.infer<typeof reportSchema>;
 /** What is read of this run's report. */
 export type ThisRun = Pick<EvalReport, "set" | "split" | "superseded" | "queries" | "pairs" | "values">;
 
+/**
+ * The report that `--baseline` names: the file itself, or in a folder the one of the model that answered, so that a set can keep one for
+ * each model.
+ * @throws UsageError when the folder has none for this model.
+ */
+export function baselineFor(given: string, model: string | undefined): string {
+  if (statSync(given, { throwIfNoEntry: false })?.isDirectory() !== true) return given;
+  const file = join(given, `baseline.${(model ?? "none").replaceAll(/[^A-Za-z0-9._-]/g, "-")}.json`);
+  if (existsSync(file)) return file;
+  throw new UsageError(`--baseline: there is no ${file}; reticent eval --json writes one`);
+}
+
 /** Reads an earlier `--json` report. @throws UsageError when it is none. */
 export function readBaseline(file: string): Baseline {
   try {
@@ -59,15 +72,22 @@ export function readBaseline(file: string): Baseline {
   }
 }
 
+const another = (file: string, what: string, a: string, b: string) =>
+  new UsageError(`--baseline: ${file} is of another ${what}: ${a}, not ${b}`);
+
+/** Whether an earlier run was of the same set and split. @throws UsageError when it was not */
+export function checkSameSet(before: Baseline, now: Pick<ThisRun, "set" | "split">, file: string): void {
+  if (before.set !== now.set) throw another(file, "set", before.set, now.set);
+  if (before.split !== now.split) throw another(file, "split", before.split, now.split);
+}
+
 /**
  * Whether an earlier run asked the same.
  * @throws UsageError for another set, split, corpus or list of queries, or for other judgements of them.
  */
 export function checkComparable(before: Baseline, now: ThisRun, file: string): void {
-  const differ = (what: string, a: unknown, b: unknown) =>
-    new UsageError(`--baseline: ${file} is of another ${what}: ${String(a)}, not ${String(b)}`);
-  if (before.set !== now.set) throw differ("set", before.set, now.set);
-  if (before.split !== now.split) throw differ("split", before.split, now.split);
+  checkSameSet(before, now, file);
+  const differ = (what: string, a: string, b: string) => another(file, what, a, b);
   const withOld = (superseded: unknown) =>
     superseded === null ? "without superseded versions" : "with superseded ones";
   if (withOld(before.superseded) !== withOld(now.superseded)) {

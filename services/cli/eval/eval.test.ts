@@ -183,3 +183,53 @@ test("help is printed when it is asked for", async () => {
   expect(code).toBe(0);
   expect(stdout).toMatch(/^usage: reticent eval DIR/);
 });
+
+test("features, page and comparison of one run: a line per judged user and query, and no figure differs from itself", async () => {
+  const folder = writeSet(tinySet);
+  const out = temporaryFolder();
+  const [features, html, base] = [join(out, "features.jsonl"), join(out, "page.html"), join(out, "base.json")];
+  const first = await evaluated(folder, "--json", "--features", features, "--html", html);
+  expect(first.code).toBe(0);
+  writeFileSync(base, first.stdout);
+  const lineSchema = z.strictObject({
+    id: z.string(),
+    set: z.string(),
+    split: z.enum(["calib", "test"]),
+    fold: z.number(),
+    group: z.string(),
+    answerable: z.boolean(),
+    confidence: z.number(),
+    features: z.record(z.string(), z.number()),
+    kind: z.string(),
+    user: z.string(),
+  });
+  const lines = z.array(lineSchema).parse(jsonLines(features));
+  // All splits, as with --run: seven users and four queries.
+  expect(lines).toHaveLength(28);
+  expect(lines.find(({ id }) => id === "q2@ann")).toMatchObject({ answerable: true, group: "q2", fold: 1 });
+  expect(lines.find(({ id }) => id === "q2@bob")).toMatchObject({ answerable: false, split: "test" });
+  expect(Object.keys(lines[0]?.features ?? {}).length).toBeGreaterThan(0);
+  expect(readFileSync(html, "utf8")).toContain("Reliability diagram");
+
+  const again = await evaluated(folder, "--baseline", base);
+  expect(again).toMatchObject({ code: 0, stderr: "" });
+  expect(again.stdout).toContain("no figure changed by more than its noise");
+  const other = await evaluated(folder, "--baseline", base, "--split", "calib");
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("of another split") });
+});
+
+test("in a set without access lists there is a line per query, and its group is the set's own", async () => {
+  const [first, ...rest] = tinySet["queries.jsonl"];
+  const folder = writeSet({
+    "corpus.jsonl": tinySet["corpus.jsonl"],
+    "queries.jsonl": [{ ...first, product: "bread" }, ...rest],
+  });
+  const file = join(temporaryFolder(), "features.jsonl");
+  expect((await evaluated(folder, "--features", file, "--split", "test")).code).toBe(0);
+  const lines = z.array(z.looseObject({ id: z.string(), group: z.string().nullable() })).parse(jsonLines(file));
+  expect(lines.map(({ id, group }) => [id, group])).toEqual([
+    ["q1", "bread"],
+    ["q2", null],
+    ["q3", null],
+  ]);
+});

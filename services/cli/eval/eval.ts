@@ -1,14 +1,15 @@
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { exitCodeOf, printable, processTerminal, type Terminal, UsageError } from "../terminal.ts";
 import type { Asked } from "./asking.ts";
-import { checkComparable, compare, comparisonLines, readBaseline } from "./baseline.ts";
+import { baselineFor, checkComparable, checkSameSet, compare, comparisonLines, readBaseline } from "./baseline.ts";
 import { type EvalReport, isClean, reportJson } from "./eval-report.ts";
 import { evaluate } from "./evaluate.ts";
 import { featureLines } from "./features-file.ts";
 import { htmlOf } from "./html/page.ts";
 import { type EvalOptions, readOptions, usage } from "./options.ts";
 import { inSplit } from "./plan.ts";
+import { record } from "./record/record.ts";
 import { tablesOf } from "./report.ts";
 
 /** A line of `--run`. */
@@ -42,6 +43,8 @@ function checkWritable(file: string | undefined): void {
  */
 export async function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   const { stdout, stderr } = terminal;
+  const [first, ...others] = args;
+  if (first === "record") return exitCodeOf("eval record", () => record(others, terminal), stderr);
 
   // Leaves through `exit`, whose listeners remove the temporary folders.
   const interrupted = () => process.exit(130);
@@ -66,12 +69,17 @@ export async function run(args: readonly string[], terminal: Terminal = processT
 
 async function measure(options: EvalOptions, { stdout, stderr }: Terminal): Promise<number> {
   const { runFile, pairsFile, featuresFile, htmlFile, baselineFile } = options;
-  const baseline = baselineFile === undefined ? undefined : readBaseline(baselineFile);
+  // Found out before the work where it can be: which file of a folder it is depends on the model that answers.
+  if (baselineFile !== undefined && statSync(baselineFile, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    checkSameSet(readBaseline(baselineFile), { set: options.name, split: options.split }, baselineFile);
+  }
   for (const file of [runFile, pairsFile, featuresFile, htmlFile]) checkWritable(file);
   const { report: found, run: asked, asked: all, judged } = await evaluate(options, stderr);
   let report: EvalReport = found;
-  if (baseline !== undefined) {
-    checkComparable(baseline, found, baselineFile ?? "");
+  if (baselineFile !== undefined) {
+    const file = baselineFor(baselineFile, found.service?.model);
+    const baseline = readBaseline(file);
+    checkComparable(baseline, found, file);
     report = { ...found, baseline: compare(baseline, found) };
   }
   const wanted = ({ query }: Pick<Asked, "query">) => !options.splitGiven || inSplit(query, options.split);

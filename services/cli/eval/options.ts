@@ -52,7 +52,7 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
                           with access lists per judged user and query, id and user named. Without --split for the queries of all splits.
   --html FILE             write the report as one HTML page, without scripts or anything from outside
   --baseline FILE         compare with the --json report of an earlier run of the same set, split and queries: a figure that dropped by
-                          more than its noise fails
+                          more than its noise fails. FILE may be a folder with a baseline.MODEL.json for each model.
   --superseded            add superseded.jsonl and acl-superseded.jsonl, and count outdated versions above current ones
   --isolation             compare responses with those of instances that hold only the user's visible documents
   --embedder NAME         minilm (default) or hashed

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AppError, limitExceeded } from "#core/errors.ts";
 import { limits, sourcePattern } from "#core/limits.ts";
 import type { Clock } from "#core/ports/clock.ts";
-import { type Feedback, judgements } from "#core/ports/trace.ts";
+import { type Feedback, type FeedbackPosition, judgements } from "#core/ports/trace.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { isDocument, type RetrievalsOptions, readableNow, shownFeedback, traceFor } from "./retrievals.ts";
 
@@ -34,11 +34,27 @@ const pageSchema = z.strictObject({
     .string()
     .regex(/^\d{1,6}$/)
     .optional(),
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .optional(),
+  cursor: z.string().max(limits.feedbackCursorChars).optional(),
 });
+
+const positionSchema = z.strictObject({
+  at: z.int(),
+  retrieval: z.string(),
+  user: z.string(),
+  actors: z.array(z.string()),
+  document: z.strictObject({ source: z.string(), id: z.string() }).nullable(),
+});
+
+const cursorOf = ({ at, retrieval, user, actors, document }: FeedbackPosition): string =>
+  Buffer.from(JSON.stringify({ at, retrieval, user, actors, document })).toString("base64url");
+
+function positionOf(cursor: string): FeedbackPosition {
+  try {
+    return positionSchema.parse(JSON.parse(Buffer.from(cursor, "base64url").toString()));
+  } catch (cause) {
+    throw new AppError("invalid-request", { detail: "not a cursor of this service", pointer: "?cursor" }, { cause });
+  }
+}
 
 /**
  * POST /v1/retrievals/{id}/feedback: a judgement of an answer, or of one document in it, by the caller who got it or by a principal that
@@ -97,10 +113,12 @@ export const feedbackRoutes: FastifyPluginAsync<FeedbackOptions> = async (app, o
     const size = Number(limit ?? "100");
     if (size < 1 || size > limits.pageSize)
       throw limitExceeded("limit", limits.pageSize, "judgements a page", "?limit");
-    const { feedback, next } = await traces.allFeedback(caller.tenant, Number(cursor ?? "0"), size);
+    const after = cursor === undefined ? null : positionOf(cursor);
+    const { feedback, more } = await traces.allFeedback(caller.tenant, after, size);
+    const last = feedback.at(-1);
     return reply.header("cache-control", "no-store").send({
       feedback: feedback.map((item) => ({ retrieval: item.retrieval, ...shownFeedback(item) })),
-      next_cursor: next === null ? null : String(next),
+      next_cursor: more && last !== undefined ? cursorOf(last) : null,
     });
   });
 };
