@@ -9,6 +9,31 @@ export interface EmbeddingModel {
   readonly maxTokens: number;
 }
 
+/** A text's single tokens as the model sees them in their place; without the marks that it puts around a text. */
+export interface TokenOutputs {
+  /** Ids in the model's own vocabulary, in the order of the text, cut where the text is cut. */
+  readonly ids: Uint16Array;
+  /**
+   * One row of {@link TokenEmbedder.dimensions} signed bytes per id: a unit vector times 127, rounded. The cosine of two tokens is
+   * the product of their rows / 127².
+   */
+  readonly vectors: Int8Array;
+}
+
+/** A text's vector and its tokens', of one pass of the model. */
+export interface EmbeddedTokens {
+  readonly vector: Float32Array;
+  readonly tokens: TokenOutputs;
+}
+
+/** What an encoder can do that gives the outputs of single tokens, for late interaction (Khattab and Zaharia 2020). */
+export interface TokenEmbedder {
+  /** Length of a token's row. */
+  readonly dimensions: number;
+  /** As {@link Embedder.embed}, with the tokens; the vectors are the same bytes. */
+  embed(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly EmbeddedTokens[]>;
+}
+
 /** Turns text into unit vectors. Any failure is an AppError `embedder-unavailable`. */
 export interface Embedder {
   readonly model: EmbeddingModel;
@@ -19,5 +44,7 @@ export interface Embedder {
    * @param purpose some models embed questions and passages differently.
    */
   embed(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly Float32Array[]>;
+  /** Absent when the encoder gives no token outputs, as behind most APIs. */
+  readonly tokenOutputs?: TokenEmbedder;
   close(): Promise<void>;
 }
