@@ -35,14 +35,19 @@ export interface Pass {
   readonly tokens?: Int8Array<ArrayBuffer>;
 }
 
+/** Takes the name of a matrix and the rows that are about to be brought to its level. */
+export type Observer = (matrix: string, rows: Float32Array) => void;
+
 /** One lane of the network: weights that it shares with the others, room of its own. */
 export class Network {
+  readonly #observe: Observer | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: Kernels;
   readonly #at: (name: string) => number;
   readonly #room: Readonly<Record<keyof typeof room, number>>;
 
-  private constructor(memory: WebAssembly.Memory, kernels: Kernels, lane: number) {
+  private constructor(memory: WebAssembly.Memory, kernels: Kernels, lane: number, observe?: Observer) {
+    this.#observe = observe;
     const { at, total } = offsets();
     this.#memory = memory;
     this.#kernels = kernels;
@@ -71,9 +76,10 @@ export class Network {
   /**
    * @param memory with the model file from address 0, sized by {@link pagesFor} for at least `lane + 1` lanes
    * @param lane from 0; two networks over one memory must not have the same
+   * @param observe sees the inputs of each levelled matrix, for the recipe that chooses the levels
    */
-  static async open(memory: WebAssembly.Memory, lane: number): Promise<Network> {
-    return new Network(memory, await openKernels(memory, memory.buffer.byteLength / pageBytes), lane);
+  static async open(memory: WebAssembly.Memory, lane: number, observe?: Observer): Promise<Network> {
+    return new Network(memory, await openKernels(memory, memory.buffer.byteLength / pageBytes), lane, observe);
   }
 
   /**
@@ -96,7 +102,7 @@ export class Network {
     return { vector, tokens: new Int8Array(this.#memory.buffer, reducedAt, ids.length * reduced).slice() };
   }
 
-  /** The last pass's outputs, a row of {@link hidden} per token, before pooling. */
+  /** The tokens' vectors as they stand, after a pass its outputs: a row of {@link hidden} per token, before pooling. */
   outputs(count: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.#memory.buffer, this.#room.tokens, count * hidden).slice();
   }
@@ -122,12 +128,20 @@ export class Network {
     kernel(quantised, count, rowScales, piece("weights"), piece("scale"), piece("sum"), piece("bias"), out, outputs);
   }
 
+  /** The tokens' vectors, brought to the level of the matrix that takes them, as bytes. */
+  #level(name: string, count: number): void {
+    const { tokens, quantised, rowScales } = this.#room;
+    this.#observe?.(name, this.outputs(count));
+    const [offset, factor] = [this.#at(`${name}.offset`), this.#at(`${name}.factor`)];
+    this.#kernels.level(tokens, tokens + count * hidden * 4, quantised, rowScales, offset, factor);
+  }
+
   #attention(layer: number, count: number): void {
     const { tokens, wide: projected, quantised, rowScales, keys, attention } = this.#room;
     const kernels = this.#kernels;
     const mixed = projected + maxSequence * 3 * hidden * 4;
     const rowBytes = hidden * 4;
-    kernels.quantiseHidden(tokens, tokens + count * rowBytes, quantised, rowScales);
+    this.#level(`${layer}.attention`, count);
     this.#multiply(kernels.multiply, `${layer}.attention`, count, projected, 3 * hidden);
     for (let head = 0; head < heads; head++) {
       const query = projected + head * headWidth * 4;
@@ -143,7 +157,7 @@ export class Network {
     const { tokens, wide: widened, quantised, rowScales } = this.#room;
     const kernels = this.#kernels;
     const end = widened + count * wide * 4;
-    kernels.quantiseHidden(tokens, tokens + count * hidden * 4, quantised, rowScales);
+    this.#level(`${layer}.widen`, count);
     this.#multiply(kernels.multiply, `${layer}.widen`, count, widened, wide);
     kernels.gelu(widened, end);
     kernels.quantiseWide(widened, end, quantised, rowScales);

@@ -90,18 +90,20 @@ export class Lanes {
     if (job === undefined) return;
     // Cut into tokens only now: thousands of texts at once would hold up everything else of this thread.
     const ids = this.#model.tokenizer.encode(job.text, maxSequence);
-    lane.send(ids, job.withTokens).then(
-      (reply) => {
-        const { vector, tokens } = reply;
+    lane.send({
+      ids,
+      withTokens: job.withTokens,
+      done: ({ vector, tokens }) => {
+        if (vector.every(Number.isFinite)) {
+          job.resolve({ vector, tokens: { ids: ids.slice(1, -1), vectors: tokens ?? new Int8Array() } });
+        } else job.reject(unavailable("a vector is not finite"));
         this.#dispatch();
-        if (!vector.every(Number.isFinite)) job.reject(unavailable("a vector is not finite"));
-        else job.resolve({ vector, tokens: { ids: ids.slice(1, -1), vectors: tokens ?? new Int8Array() } });
       },
-      (error: AppError) => {
-        this.#dispatch();
+      failed: (error) => {
         job.reject(error);
+        this.#dispatch();
       },
-    );
+    });
   }
 
   #break(error: AppError): void {
@@ -113,10 +115,18 @@ export class Lanes {
 
 type Done = Extract<WorkerReply, { vector: Float32Array }>;
 
+/** A text for a lane, and who waits for it. */
+interface Order {
+  readonly ids: Uint16Array;
+  readonly withTokens: boolean;
+  readonly done: (reply: Done) => void;
+  readonly failed: (error: AppError) => void;
+}
+
 /** One worker and what it is doing. */
 class Lane {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, { resolve: (reply: Done) => void; reject: (error: AppError) => void }>();
+  readonly #waiting = new Map<number, Order>();
   #next = 0;
   readonly queriesOnly: boolean;
   /** Settles when the worker can take texts, or has failed to start. */
@@ -149,19 +159,18 @@ class Lane {
     return this.#waiting.size;
   }
 
-  send(ids: Uint16Array, withTokens: boolean): Promise<Done> {
-    return new Promise((resolve, reject) => {
-      const job: WorkerJob = { job: this.#next++, ids, withTokens };
-      this.#waiting.set(job.job, { resolve, reject });
-      this.#worker.ref();
-      this.#worker.postMessage(job);
-    });
+  send(order: Order): void {
+    const job: WorkerJob = { job: this.#next++, ids: order.ids, withTokens: order.withTokens };
+    this.#waiting.set(job.job, order);
+    this.#worker.ref();
+    this.#worker.postMessage(job, []);
   }
 
   /** Gives up the texts that it holds. */
   refuse(error: AppError): void {
-    for (const { reject } of this.#waiting.values()) reject(error);
+    const orders = [...this.#waiting.values()];
     this.#waiting.clear();
+    for (const { failed } of orders) failed(error);
   }
 
   async stop(): Promise<void> {
@@ -172,8 +181,8 @@ class Lane {
     const waiting = this.#waiting.get(reply.job);
     this.#waiting.delete(reply.job);
     if (this.busy === 0) this.#worker.unref();
-    if ("failure" in reply) waiting?.reject(unavailable(reply.failure));
-    else waiting?.resolve(reply);
+    if ("failure" in reply) waiting?.failed(unavailable(reply.failure));
+    else waiting?.done(reply);
   }
 }
 

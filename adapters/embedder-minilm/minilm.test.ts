@@ -35,8 +35,10 @@ test("vectors agree with those of the original in double precision", async () =>
     const bytes = Uint8Array.from(Buffer.from(vector, "base64"));
     return cosine(new Int16Array(bytes.buffer), vectors[index] ?? []);
   });
-  expect(Math.min(...cosines)).toBeGreaterThan(0.993);
-  expect(cosines.reduce((a, b) => a + b) / cosines.length).toBeGreaterThan(0.9965);
+  // The smallest is a lone question mark's; texts with words are above .997.
+  expect(Math.min(...cosines)).toBeGreaterThan(0.991);
+  expect(cosines.filter((value) => value < 0.997).length).toBeLessThanOrEqual(1);
+  expect(cosines.reduce((a, b) => a + b) / cosines.length).toBeGreaterThan(0.998);
 });
 
 test("a question finds the passage that means the same in other words", async () => {
@@ -97,9 +99,8 @@ test("after closing, and for texts that were still waiting, there is an error an
     Array.from({ length: 8 }, () => "some words ".repeat(100)),
     "passage",
   );
-  const refused = expect(waiting).rejects.toMatchObject({ code: "embedder-unavailable" });
-  await closing.close();
-  await refused;
+  const [outcome] = await Promise.all([waiting.catch((error: unknown) => error), closing.close()]);
+  expect(outcome).toMatchObject({ code: "embedder-unavailable" });
   await expect(closing.embed(["anything"], "query")).rejects.toMatchObject({ code: "embedder-unavailable" });
   await closing.close();
 });

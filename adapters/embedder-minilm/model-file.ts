@@ -20,7 +20,7 @@ export interface LoadedModel {
 }
 
 /** Changes whenever the kernels may round some vector otherwise. */
-const arithmeticVersion = "int8-u7-1";
+const arithmeticVersion = "int8-u7-2";
 
 /**
  * Reads weights and vocabulary from a folder and holds them against its manifest.

@@ -19,7 +19,7 @@ export const reduced = 64;
 export const panel = 8;
 
 /** Names the layout below; the first bytes of a model file. */
-export const magic = "RETMLM01";
+export const magic = "RETMLM02";
 
 /** The pieces of the model file: their names and sizes in bytes, in order. The first one starts after 64 bytes of header. */
 export interface Piece {
@@ -40,9 +40,11 @@ export function pieces(): readonly Piece[] {
   ];
   for (let layer = 0; layer < layers; layer++) {
     all.push(
+      ...levels(`${layer}.attention`),
       ...matrix(`${layer}.attention`, hidden, 3 * hidden),
       ...matrix(`${layer}.mix`, hidden, hidden),
       ...norm(`${layer}.mixNorm`),
+      ...levels(`${layer}.widen`),
       ...matrix(`${layer}.widen`, hidden, wide),
       ...matrix(`${layer}.narrow`, wide, hidden),
       ...norm(`${layer}.narrowNorm`),
@@ -70,7 +72,15 @@ function norm(name: string): Piece[] {
   ];
 }
 
-/** `scale`: of a channel's bytes. `sum`: of a channel's weights. `bias`: as in the original. All f32. */
+/** What brings a matrix's inputs to one level before they are rounded: `(input - offset) · factor`, both f32 per component. */
+function levels(name: string): Piece[] {
+  return [
+    { name: `${name}.offset`, bytes: hidden * 4 },
+    { name: `${name}.factor`, bytes: hidden * 4 },
+  ];
+}
+
+/** `scale`: of a channel's bytes. `sum`: of a channel's weights. `bias`: of a channel, for inputs at the matrix's level. All f32. */
 function matrix(name: string, inputs: number, outputs: number): Piece[] {
   return [
     { name: `${name}.weights`, bytes: inputs * outputs },

@@ -16,8 +16,8 @@ const ideograph =
 const accent = /\p{Mn}/gu;
 /** A run without white space and punctuation, or one mark of punctuation (all ASCII symbols are). */
 const words = /[^\s\u0085\p{P}$+<=>^`|~]+|[\p{P}$+<=>^`|~]/gu;
-const notAscii = /[^\0-\x7f]/;
-const control = /(?![\t\n\r])[\0-\x1f\x7f]/g;
+const notAscii = /\P{ASCII}/u;
+const control = /(?![\t\n\r])\p{Cc}/gu;
 
 /**
  * The tokenizer of BERT, uncased (Devlin et al. 2018; Wu et al. 2016 for the pieces): lower case, accents removed,

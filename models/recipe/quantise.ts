@@ -10,8 +10,19 @@ import {
 } from "#adapters/embedder-minilm/shape.ts";
 import type { Tensors } from "./safetensors.ts";
 
-/** The model file without the reduction of the token outputs, which is fitted afterwards with this very file. */
-export function quantisedModel(tensors: Tensors): Buffer {
+/** How the inputs of a matrix lie: each component's middle and how far it goes from there. */
+export interface Levels {
+  readonly middle: Float32Array;
+  readonly reach: Float32Array;
+}
+
+/**
+ * The model file without the reduction of the token outputs, which is fitted afterwards with this very file.
+ * @param levels by the name of a matrix; without an entry its inputs are taken as they are. With one, components that reach far are
+ * made smaller and their weights larger, by the square root of the ratio of the two (Xiao et al. 2023, "SmoothQuant", with α = ½),
+ * around their middle, whose share goes into the bias.
+ */
+export function quantisedModel(tensors: Tensors, levels: ReadonlyMap<string, Levels>): Buffer {
   const { at, total } = offsets();
   const file = Buffer.alloc(total);
   file.write(magic, "latin1");
@@ -36,11 +47,18 @@ export function quantisedModel(tensors: Tensors): Buffer {
     put(`${piece}.bias`, tensor(`${name}.bias`));
   };
   const putMatrix = (piece: string, inputs: number, names: readonly string[]): void => {
-    const { bytes, scales } = quantisedRows(joined(names.map((name) => tensor(`${name}.weight`))), inputs);
+    const weights = joined(names.map((name) => tensor(`${name}.weight`)));
+    const bias = joined(names.map((name) => tensor(`${name}.bias`)));
+    if (levelled.test(piece)) {
+      const { offset, factor } = level(weights, bias, levels.get(piece));
+      put(`${piece}.offset`, offset);
+      put(`${piece}.factor`, factor);
+    }
+    const { bytes, scales } = quantisedRows(weights, inputs);
     put(`${piece}.weights`, packed(bytes, inputs));
     put(`${piece}.scale`, scales);
     put(`${piece}.sum`, weightSums(bytes, scales, inputs));
-    put(`${piece}.bias`, joined(names.map((name) => tensor(`${name}.bias`))));
+    put(`${piece}.bias`, bias);
   };
   putNorm("embeddingNorm", "embeddings.LayerNorm");
   for (let layer = 0; layer < layers; layer++) {
@@ -54,6 +72,31 @@ export function quantisedModel(tensors: Tensors): Buffer {
     putNorm(`${layer}.narrowNorm`, `${from}.output.LayerNorm`);
   }
   return file;
+}
+
+const levelled = /\.(attention|widen)$/;
+
+/** Brings weights and bias of a matrix to the level of its inputs, in place. */
+function level(
+  weights: Float32Array,
+  bias: Float32Array,
+  levels: Levels | undefined,
+): { offset: Float32Array; factor: Float32Array } {
+  const offset = levels?.middle ?? new Float32Array(hidden);
+  const factor = new Float32Array(hidden).fill(1);
+  if (levels === undefined) return { offset, factor };
+  bias.forEach((value, channel) => {
+    let share = value;
+    for (let k = 0; k < hidden; k++) share += (weights[channel * hidden + k] ?? 0) * (offset[k] ?? 0);
+    bias[channel] = share;
+  });
+  for (let k = 0; k < hidden; k++) {
+    let most = 1e-6;
+    for (let at = k; at < weights.length; at += hidden) most = Math.max(most, Math.abs(weights[at] ?? 0));
+    factor[k] = Math.sqrt(most / Math.max(levels.reach[k] ?? 0, 1e-3));
+    for (let at = k; at < weights.length; at += hidden) weights[at] = (weights[at] ?? 0) / (factor[k] ?? 1);
+  }
+  return { offset, factor };
 }
 
 /** Each position's row plus the row of the one token type. */

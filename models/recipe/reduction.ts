@@ -24,7 +24,7 @@ export class Moments {
    */
   reduction(): Float32Array {
     const { values, vectors } = eigen(this.#sums, hidden);
-    const order = [...values.keys()].sort((a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b).slice(0, reduced);
+    const order = [...values.keys()].toSorted((a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b).slice(0, reduced);
     const matrix = new Float32Array(hidden * reduced);
     order.forEach((from, column) => {
       let most = 0;

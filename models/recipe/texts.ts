@@ -5,10 +5,10 @@ import { join } from "node:path";
 export function examplePassages(folder: string): string[] {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => /\.(md|txt|html)$/.test(name))
-    .sort();
+    .toSorted();
   return files.flatMap((name) => {
     const body = readFileSync(join(folder, name), "utf8")
-      .replace(/^---\n[^]*?\n---\n/, "")
+      .replace(/^---\n[\s\S]*?\n---\n/, "")
       .replace(/<[^>]*>/g, " ");
     const passages: string[] = [];
     let current = "";

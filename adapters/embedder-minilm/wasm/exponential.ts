@@ -32,7 +32,7 @@ export function exponential(
     input.set(f32x4.pmax(value, constant(-86))),
     power.set(multiplyAdd(constant(rounder), input.get, constant(Math.LOG2E))),
     input.set(multiplyAdd(input.get, whole, constant(-0.693359375))),
-    input.set(multiplyAdd(input.get, whole, constant(2.12194440054690583e-4))),
+    input.set(multiplyAdd(input.get, whole, constant(2.1219444005469057e-4))),
     result.set(i32x4.add(series, i32x4.shl(power.get, i32.const(23)))),
   );
 }

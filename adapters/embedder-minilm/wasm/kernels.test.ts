@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, constantFrom, float, integer, property } from "fast-check";
 import { expect, test } from "vitest";
 import { hidden, panel } from "../shape.ts";
 import { signed, unsigned } from "./assembler.ts";
@@ -20,8 +20,8 @@ test("whole numbers are encoded as the specification's examples", () => {
 test("the product is exact for every number of rows, at the largest factors too", () => {
   const outputs = 2 * panel;
   const [rowsAt, scalesAt, weightsAt, channelsAt, outAt] = [0, 8192, 16_384, 32_768, 65_536];
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 9 }), fc.constantFrom(1, 7, 127), fc.integer(), (count, most, seed) => {
+  assert(
+    property(integer({ min: 1, max: 9 }), constantFrom(1, 7, 127), integer(), (count, most, seed) => {
       let state = seed | 1;
       const next = (from: number, to: number): number => {
         state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
@@ -73,8 +73,8 @@ test("the activation function is x times the normal distribution, to single prec
 });
 
 test("bytes of a quantised row give its values back to half a step; a row of equal values is no special case", () => {
-  fc.assert(
-    fc.property(fc.array(fc.float({ min: -50, max: 50, noNaN: true }), { minLength: 1, maxLength: 12 }), (pattern) => {
+  assert(
+    property(array(float({ min: -50, max: 50, noNaN: true }), { minLength: 1, maxLength: 12 }), (pattern) => {
       const row = Float32Array.from({ length: hidden }, (_, i) => pattern[i % pattern.length] ?? 0);
       floats(0, hidden).set(row);
       kernels.quantiseHidden(0, hidden * 4, 4096, 8192);

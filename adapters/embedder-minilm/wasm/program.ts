@@ -7,8 +7,9 @@ import { embed, gelu, normalise, pool, quantise, reduce } from "./rows.ts";
 const functions = [
   embed,
   normalise,
-  quantise(hidden),
-  quantise(wide),
+  quantise(hidden, "quantise"),
+  quantise(hidden, "level"),
+  quantise(wide, "quantise"),
   multiply(hidden, "multiply"),
   multiply(hidden, "add"),
   multiply(wide, "add"),
@@ -27,6 +28,7 @@ export interface Kernels {
   readonly embed: Kernel;
   readonly normalise: Kernel;
   readonly quantiseHidden: Kernel;
+  readonly level: Kernel;
   readonly quantiseWide: Kernel;
   readonly multiply: Kernel;
   readonly addHidden: Kernel;
@@ -59,6 +61,7 @@ export async function openKernels(memory: WebAssembly.Memory, pages: number): Pr
     embed: kernel("embed"),
     normalise: kernel("normalise"),
     quantiseHidden: kernel(`quantise${hidden}`),
+    level: kernel(`level${hidden}`),
     quantiseWide: kernel(`quantise${wide}`),
     multiply: kernel(`multiply${hidden}`),
     addHidden: kernel(`add${hidden}`),

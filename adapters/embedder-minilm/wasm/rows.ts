@@ -100,23 +100,27 @@ export const normalise: FunctionSource = {
 
 /**
  * `quantise<length>(row, end, out, scales)`: rows of f32 to bytes 0…127: `value ≈ low + step · byte`, with the row's smallest value
- * as `low`. Writes step and low of each row as two f32.
+ * as `low`. Writes step and low of each row as two f32. `level<length>(row, end, out, scales, offset, factor)` takes
+ * `(value - offset) · factor` for each value, with the component's own two f32.
  */
-export function quantise(length: number): FunctionSource {
+export function quantise(length: number, kind: "quantise" | "level"): FunctionSource {
   return {
-    name: `quantise${length}`,
-    parameters: 4,
+    name: `${kind}${length}`,
+    parameters: kind === "level" ? 6 : 4,
     body: (builder) => {
       const [row, end, out, scales] = four(builder);
       const at = builder.local("i32");
+      const value = (offset: number): Expr<"v128"> => {
+        const plain = v128.load(plus(row, at), offset);
+        if (kind === "quantise") return plain;
+        const [centre, factor] = [builder.parameter(4), builder.parameter(5)];
+        return f32x4.mul(f32x4.sub(plain, v128.load(plus(centre, at), offset)), v128.load(plus(factor, at), offset));
+      };
       const [low, high, inverse] = [builder.local("v128"), builder.local("v128"), builder.local("v128")];
       const mask = builder.local("v128");
       const range = builder.local("f32");
       const bytes = (offset: number): Expr<"v128"> =>
-        v128.and(
-          multiplyAdd(builder.floats(rounder), f32x4.sub(v128.load(plus(row, at), offset), low.get), inverse.get),
-          mask.get,
-        );
+        v128.and(multiplyAdd(builder.floats(rounder), f32x4.sub(value(offset), low.get), inverse.get), mask.get);
       return sequence(
         mask.set(v128.words(127)),
         forRange(
@@ -124,15 +128,15 @@ export function quantise(length: number): FunctionSource {
           row.get,
           end.get,
           length * 4,
-          low.set(v128.load(row.get)),
-          high.set(low.get),
+          low.set(builder.floats(3e38)),
+          high.set(builder.floats(-3e38)),
           forRange(
             at,
             i32.const(0),
             i32.const(length * 4),
             16,
-            low.set(f32x4.pmin(low.get, v128.load(plus(row, at)))),
-            high.set(f32x4.pmax(high.get, v128.load(plus(row, at)))),
+            low.set(f32x4.pmin(low.get, value(0))),
+            high.set(f32x4.pmax(high.get, value(0))),
           ),
           low.set(f32x4.splat(laneBest(low.get, "min"))),
           // A row of equal values would divide by nothing; then every byte is 0.
