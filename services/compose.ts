@@ -34,6 +34,7 @@ import { bodyBudgetPlugin } from "#services/http/body-budget.ts";
 import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { type LogStream, makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
+import { watchWrites } from "#services/indexer/write-health.ts";
 import { queryApp } from "#services/query/app.ts";
 import { ConfigError, type EmbedderName, type ServiceConfig } from "./config.ts";
 
@@ -217,6 +218,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
   };
 
   try {
+    const written = watchWrites(ledger);
     await app.register(authPlugin, { verifier, ledger });
     await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
     await app.register(bodyBudgetPlugin);
@@ -238,9 +240,10 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
       model: embedder.model,
       clock,
       isClosing: () => closing !== undefined,
+      isWritable: written.isWritable,
     });
     await app.register(indexerApp, {
-      ledger,
+      ledger: written.ledger,
       index,
       policy,
       queue,

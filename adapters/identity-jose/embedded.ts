@@ -112,7 +112,8 @@ async function readKey(path: string): Promise<PrivateJwk | undefined> {
     text = await readFile(path, "utf8");
   } catch (error) {
     if (isCode(error, "ENOENT")) return undefined;
-    throw new Error(`${path}: the signing key cannot be read`, { cause: error });
+    const why = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    throw new Error(`${path}: the signing key cannot be read (${why})`, { cause: error });
   }
   return parseKey(text, path);
 }

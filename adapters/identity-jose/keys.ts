@@ -64,13 +64,16 @@ async function keysOfFile(path: string, embedded: boolean): Promise<KeyFinder> {
   return createLocalJWKSet({ keys: publicKeys.map((key) => jwkSchema.parse(key)) });
 }
 
-/** What a parser of JSON or PEM says would quote the file, and somebody may have put a private key there. A schema tells the member alone. */
 function notAKey<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    const what = "neither a JSON Web Key Set nor a public key in PEM form";
-    const why = error instanceof z.ZodError ? `: ${z.prettifyError(error).replaceAll(/\s+/g, " ")}` : "";
-    throw new Error(`${path}: ${what}${why}`);
+    throw unusableKeyFile(path, error);
   }
+}
+
+/** What a parser of JSON or PEM says would quote the file, and somebody may have put a private key there. A schema tells the member alone. */
+function unusableKeyFile(path: string, error: unknown): Error {
+  const why = error instanceof z.ZodError ? `: ${z.prettifyError(error).replaceAll(/\s+/g, " ")}` : "";
+  return new Error(`${path}: neither a JSON Web Key Set nor a public key in PEM form${why}`);
 }

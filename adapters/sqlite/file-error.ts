@@ -24,5 +24,11 @@ export function unusableFile(file: string, advice: string, cause: unknown): Unus
   if (cause instanceof UnusableFile) return cause;
   // The ledger's errors carry the store's own as their cause.
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return new UnusableFile(file, inner instanceof Error ? inner.message : "unknown error", advice, { cause });
+  return new UnusableFile(file, reasonOf(inner), advice, { cause });
+}
+
+/** A parser's message would quote what is stored, and whatever else stands there now, into a log and a terminal. */
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return "a row is not what this program writes";
+  return error instanceof Error ? error.message : "unknown error";
 }

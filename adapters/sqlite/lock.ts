@@ -9,6 +9,9 @@ export interface DataDirectoryLock {
   release(): void;
 }
 
+/** The open locks of this process. A database that nothing refers to is collected, and its lock goes with it. */
+const held = new Set<DatabaseSync>();
+
 /** Another process owns the data directory. The message is one line for a person. */
 export class DataDirectoryInUse extends Error {
   constructor(dir: string) {
@@ -38,12 +41,10 @@ export function lockDataDirectory(dir: string): DataDirectoryLock {
     throw unusableFile(file, "remove it, nothing is kept in it", error);
   }
   const owned = database;
-  let held = true;
+  held.add(owned);
   return {
     release() {
-      if (!held) return;
-      held = false;
-      owned.close();
+      if (held.delete(owned)) owned.close();
     },
   };
 }

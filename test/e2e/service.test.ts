@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
+import { AppError } from "#core/errors.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { retrieveResponseSchema } from "#core/retrieval/response.ts";
 import { openPorts, type RunningService, serve, serverFor, startService } from "#services/compose.ts";
@@ -129,6 +130,38 @@ test("a disabled principal is refused before the token expires, and without that
   expect((await asked()).status).toBe(403);
   await call("wendy", ["writers"], "PUT", "/v1/principals/user%3Adora/disabled", { disabled: false });
   expect((await asked()).status).toBe(200);
+});
+
+test("while the ledger refuses writes, /readyz says so, questions are answered, and the first write that is kept ends it", async () => {
+  await put("buoy", "The buoy off the pier is painted green");
+  // What a full disk answers, at the one place where the service writes.
+  const full = new AppError("ledger-unavailable", {}, { cause: new Error("database or disk is full") });
+  let isFull = true;
+  await service.close();
+  const ports = await openPorts(config, () => {});
+  const ledger: Ledger = new Proxy(ports.ledger, {
+    get(target, name) {
+      if (isFull && name === "putDocument") return () => Promise.reject(full);
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  service = await serve({ ...ports, ledger }, config, serverFor(config));
+  const ready = async () => {
+    const response = await fetch(`${service.url}/readyz`);
+    const { codes } = (await response.json()) as { codes: string[] };
+    return [response.status, codes.includes("ledger-unwritable")];
+  };
+  expect(await ready()).toEqual([200, false]);
+  expect(await put("raft", "A raft")).toMatchObject({ status: 503, body: { code: "ledger-unavailable" } });
+  expect(await ready()).toEqual([200, true]);
+  expect((await ask("gwen", ["guests"], "what colour is the buoy off the pier")).status).toBe(200);
+  isFull = false;
+  // A repeat writes nothing, and so proves nothing.
+  expect((await put("buoy", "The buoy off the pier is painted green")).body).toMatchObject({ outcome: "unchanged" });
+  expect(await ready()).toEqual([200, true]);
+  expect((await put("raft", "A raft")).status).toBe(200);
+  expect(await ready()).toEqual([200, false]);
 });
 
 test("a second process on the data directory is refused with one clear line", async () => {

@@ -1,7 +1,12 @@
+import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { type RetrieveResponse, retrieveResponseSchema } from "#core/retrieval/response.ts";
 import { CommandError } from "../terminal.ts";
 import type { MappedDocument } from "./mapping.ts";
+
+/** How long a document may take to become searchable, and how often it is looked at, ms. */
+const indexingMs = 600_000;
+const pollMs = 100;
 
 /** One answer of the service as it came over the wire. */
 export interface Reply {
@@ -82,8 +87,16 @@ export class Api {
       labels: document.labels,
       quality,
     });
-    if (reply.status !== 200) throw refused(`document "${document.id}"`, reply);
-    const { state, failure, live_chunks } = parse(putSchema, reply, `document "${document.id}"`).document;
+    if (reply.status !== 200 && reply.status !== 202) throw refused(`document "${document.id}"`, reply);
+    let { state, failure, live_chunks } = parse(putSchema, reply, `document "${document.id}"`).document;
+    // Accepted but not indexed within the deadline of one request: a long document, or a busy machine.
+    const until = Date.now() + indexingMs;
+    while (state === "indexing" && Date.now() < until) {
+      await setTimeout(pollMs);
+      const now = await this.send("GET", documentPath(document.source, document.documentId), token);
+      if (now.status !== 200) throw refused(`document "${document.id}"`, now);
+      ({ state, failure, live_chunks } = parse(putSchema, now, `document "${document.id}"`).document);
+    }
     if (state === "searchable") return live_chunks ?? undefined;
     throw new ServiceError(`document "${document.id}" is ${state}: ${failure?.code ?? ""} ${failure?.message ?? ""}`);
   }

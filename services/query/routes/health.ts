@@ -11,6 +11,8 @@ export interface HealthOptions {
   readonly clock: Clock;
   /** True once a shutdown has begun. */
   readonly isClosing: () => boolean;
+  /** False while the ledger refuses writes. */
+  readonly isWritable: () => boolean;
 }
 
 /**
@@ -18,7 +20,8 @@ export interface HealthOptions {
  * and where a rejected policy edit is wrong (file, line, code), for `admin` on the tenant. The message of a policy problem may name
  * another tenant, so it goes to the log only.
  */
-export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { policy, model, clock, isClosing }) => {
+export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
+  const { policy, model, clock, isClosing, isWritable } = options;
   const startedAt = clock();
 
   app.get("/healthz", { config: { public: true } }, async () => ({ status: "ok" }));
@@ -28,6 +31,8 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, { pol
     const { rejected, tests } = policy.status();
     if (rejected !== undefined) codes.push("policy-edit-rejected");
     if (tests === 0) codes.push("policy-untested");
+    // Questions are still answered, and it is them that a load balancer asks about.
+    if (!isWritable()) codes.push("ledger-unwritable");
     let ready = !isClosing();
     if (!ready) codes.push("shutting-down");
     try {
