@@ -44,7 +44,7 @@ test("a damaged vector in the file stops the start instead of being searched", a
   const database = openDatabase(":memory:");
   const live = new ContractLive();
   await (await openSqliteIndex({ database, live, model })).write(one);
-  database.exec("UPDATE index_chunks SET vector = x'00000000'");
+  database.exec("UPDATE index_memory SET vectors = x'00000000'");
   await expect(openSqliteIndex({ database, live, model })).rejects.toMatchObject({ code: "index-unavailable" });
   database.close();
 });

@@ -1,8 +1,8 @@
 /**
- * Positions of the highest numbers above 0, at most `limit`, best first. Equal numbers keep the order of their positions, so
- * the result depends on nothing but the numbers.
+ * Positions of the highest numbers above a bound, at most `limit`, best first. Equal numbers keep the order of their positions,
+ * so the result depends on nothing but the numbers.
  */
-export function best(values: Float64Array, limit: number): Int32Array {
+export function best(values: Float64Array, limit: number, above = 0): Int32Array {
   const heap: number[] = [];
   // The worst of those kept lies at the root.
   const worse = (a: number, c: number): boolean => {
@@ -34,14 +34,17 @@ export function best(values: Float64Array, limit: number): Int32Array {
     }
     heap[at] = item;
   };
+  // Most numbers fall below the worst of those kept: one comparison for each of them. Later positions lose a tie.
+  let bound = above;
   for (let position = 0; position < values.length; position++) {
-    if (!((values[position] ?? 0) > 0)) continue;
+    if (!((values[position] ?? 0) > bound)) continue;
     if (heap.length < limit) {
       up(position);
-    } else if (limit > 0 && worse(heap[0] ?? 0, position)) {
+    } else if (limit > 0) {
       heap[0] = position;
       down(0);
     }
+    if (heap.length === limit) bound = values[heap[0] ?? 0] ?? 0;
   }
   return Int32Array.from(heap.toSorted((a, c) => (worse(a, c) ? 1 : -1)));
 }
