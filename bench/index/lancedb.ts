@@ -71,7 +71,7 @@ export async function measureLance(
           .search(questions[number] ?? new Float32Array(shape.dimensions))
           .distanceType("dot")
           .where(`visible${percent} = true`)
-          .select(["chunkId"])
+          .select(["chunkId", "_distance"])
           .limit(candidateDepth)
           .toArray(),
       );

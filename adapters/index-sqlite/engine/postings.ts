@@ -1,10 +1,14 @@
 import { termBytes } from "./packed.ts";
 import { grown, TermTable } from "./term-table.ts";
 
-/** Most pairs of one block. */
+/**
+ * Blocks of a chain have room for 1, 2, 4 … and from then on always this many pairs: half of all terms occur once, and a few nearly
+ * everywhere.
+ */
 const longestBlock = 128;
-/** Numbers before the pairs of a block: where the next block starts (0 = none), and how many pairs there is room for. */
-const header = 2;
+/** Numbers of one segment, a power of two: segments are never moved, so growing copies nothing. No block lies in two. */
+const segmentBits = 20;
+const segmentLength = 2 ** segmentBits;
 
 /**
  * An inverted index over slots: for each term a chain of blocks with pairs of slot and frequency, all in one array. A removed slot stays
@@ -12,10 +16,11 @@ const header = 2;
  */
 export class Postings {
   readonly #terms = new TermTable();
-  #data = new Int32Array(4096);
-  /** 0 is "no block". */
+  /** Each block starts with the place of the next one; 0 = none. Only the first segment starts small. */
+  readonly #segments = [new Int32Array(4096)];
+  /** The place 0 is no block. */
   #used = 1;
-  /** By term: first block, last block, pairs in the last block, pairs altogether. */
+  /** By term: first block, place of the next pair, pairs that the last block has room for, pairs altogether. */
   #chains = new Int32Array(4 * 512);
 
   /** Counts a term of a chunk. Each term comes once per chunk. */
@@ -23,21 +28,24 @@ export class Postings {
     const term = 4 * this.#terms.take(bytes, start, end);
     if (term >= this.#chains.length) this.#chains = grown(this.#chains, term + 4);
     const chains = this.#chains;
-    const last = chains[term + 1] ?? 0;
-    let block = last;
-    let inBlock = chains[term + 2] ?? 0;
-    if (last === 0 || inBlock === (this.#data[last + 1] ?? 0)) {
-      // The first holds one pair: half of all terms occur once.
-      block = this.#block(last === 0 ? 1 : Math.min(longestBlock, 2 * inBlock));
-      if (last === 0) chains[term] = block;
-      else this.#data[last] = block;
-      chains[term + 1] = block;
-      inBlock = 0;
+    let at = chains[term + 1] ?? 0;
+    let room = chains[term + 2] ?? 0;
+    const count = chains[term + 3] ?? 0;
+    if (room === 0) {
+      room = Math.min(longestBlock, count + 1);
+      const block = this.#block(room);
+      if (count === 0) chains[term] = block;
+      // A full block ends where the next pair would go.
+      else this.#link(at - 2 * Math.min(longestBlock, (count + 1) / 2) - 1, block);
+      at = block + 1;
     }
-    this.#data[block + header + 2 * inBlock] = slot;
-    this.#data[block + header + 2 * inBlock + 1] = frequency;
-    chains[term + 2] = inBlock + 1;
-    chains[term + 3] = (chains[term + 3] ?? 0) + 1;
+    const segment = this.#segments[at >>> segmentBits] ?? none;
+    const inSegment = at & (segmentLength - 1);
+    segment[inSegment] = slot;
+    segment[inSegment + 1] = frequency;
+    chains[term + 1] = at + 2;
+    chains[term + 2] = room - 1;
+    chains[term + 3] = count + 1;
   }
 
   /** Pairs of slot and frequency, removed slots included, in no meaningful order. */
@@ -66,23 +74,40 @@ export class Postings {
   }
 
   #pairs(number: number): Int32Array {
-    const data = this.#data;
     const numbers = 2 * (this.#chains[4 * number + 3] ?? 0);
     const pairs = new Int32Array(numbers);
-    let at = 0;
-    for (let block = this.#chains[4 * number] ?? 0; block !== 0; block = data[block] ?? 0) {
-      const length = Math.min(2 * (data[block + 1] ?? 0), numbers - at);
-      for (let i = block + header; i < block + header + length; i++) pairs[at++] = data[i] ?? 0;
+    let block = this.#chains[4 * number] ?? 0;
+    for (let at = 0, room = 2; at < numbers; room = Math.min(2 * longestBlock, 2 * room)) {
+      const segment = this.#segments[block >>> segmentBits] ?? none;
+      const start = block & (segmentLength - 1);
+      const end = start + 1 + Math.min(room, numbers - at);
+      for (let i = start + 1; i < end; i++) pairs[at++] = segment[i] ?? 0;
+      block = segment[start] ?? 0;
     }
     return pairs;
   }
 
+  #link(block: number, next: number): void {
+    const segment = this.#segments[block >>> segmentBits] ?? none;
+    segment[block & (segmentLength - 1)] = next;
+  }
+
+  /** Room for a block with so many pairs. @returns its place */
   #block(pairs: number): number {
+    const length = 1 + 2 * pairs;
+    const last = this.#segments.length - 1;
+    if ((this.#used & (segmentLength - 1)) + length > segmentLength || this.#used === (last + 1) * segmentLength) {
+      this.#used = (last + 1) * segmentLength;
+      this.#segments.push(new Int32Array(segmentLength));
+    } else {
+      const segment = this.#segments[last];
+      const needed = (this.#used & (segmentLength - 1)) + length;
+      if (segment !== undefined && segment.length < needed) {
+        this.#segments[last] = grown(segment, needed).subarray(0, segmentLength);
+      }
+    }
     const start = this.#used;
-    this.#used += header + 2 * pairs;
-    if (this.#used > this.#data.length) this.#data = grown(this.#data, this.#used);
-    this.#data[start] = 0;
-    this.#data[start + 1] = pairs;
+    this.#used += length;
     return start;
   }
 }

@@ -29,12 +29,16 @@ export function selectionOf(space: Space, handles: Int32Array): Selection {
   const owners = new Int32Array(count);
   const positions = new Int32Array(space.slots).fill(-1);
   let at = 0;
-  generations.forEach((generation, owner) => {
-    for (const slot of generation ?? []) {
+  for (let owner = 0; owner < generations.length; owner++) {
+    const generation = generations[owner] ?? none;
+    for (let i = 0; i < generation.length; i++) {
+      const slot = generation[i] ?? 0;
       slots[at] = slot;
       owners[at] = owner;
       positions[slot] = at++;
     }
-  });
+  }
   return { slots, owners, positions };
 }
+
+const none = new Int32Array(0);
