@@ -87,7 +87,9 @@ function print(
   compared: readonly { percent: number; lancedb: { p50: number; p95: number }; ratio: number }[],
 ): void {
   console.log(`${all.chunks} chunks × ${all.dimensions}, ${all.scan}, load ${all.load} on ${all.cores} cores`);
-  console.log(`start ${all.startMs} ms, memory ${all.rssMb} MB (${all.rssBeforeMb} MB before)`);
+  console.log(
+    `start ${all.startMs} ms (${all.startCpuMs} ms of processor time), memory ${all.rssMb} MB (${all.rssBeforeMb} MB before)`,
+  );
   console.table(
     Object.fromEntries(
       shares.map(({ percent, chunks, recall, ...timings }) => [

@@ -10,7 +10,7 @@ const oversampling = 5;
 /** Scored exactly at least: a few hits cost next to nothing, and ties in the coarse copy are most likely among few. */
 const fewest = 200;
 
-/** What the dense half found. */
+/** What the dense half found; to be used before the next search in the same space. */
 export interface DenseResult {
   /** Positions of the best exact cosines above 0, best first. */
   readonly found: readonly number[];
@@ -28,7 +28,7 @@ export interface DenseResult {
 export function searchDense(space: Space, selection: Selection, query: Float32Array, limit: number): DenseResult {
   const { slots } = selection;
   const coarse = space.coarse.coarse(query);
-  const products = new Float64Array(slots.length);
+  const products = space.scratch.products.take(slots.length);
   space.coarse.scan(coarse, slots, products);
   // In units of the products, below which no exact cosine can be above 0.
   const possible = coarse.scale > 0 ? -coarse.error / coarse.scale : Number.NEGATIVE_INFINITY;
@@ -58,7 +58,7 @@ export function searchDense(space: Space, selection: Selection, query: Float32Ar
  */
 export function neighbours(space: Space, { slots, owners }: Selection, position: number): number | null {
   const centre = space.exact.of(slots[position] ?? 0);
-  const products = new Float64Array(slots.length);
+  const products = space.scratch.neighbours.take(slots.length);
   space.coarse.scan(space.coarse.coarse(centre), slots, products);
   const owner = owners[position];
   for (let other = 0; other < owners.length; other++) {

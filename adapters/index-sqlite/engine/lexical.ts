@@ -2,7 +2,7 @@ import { inverseDocumentFrequency, saturation } from "#core/text/bm25.ts";
 import type { Selection } from "./selection.ts";
 import type { Space } from "./space.ts";
 
-/** What the lexical half found. */
+/** What the lexical half found; to be used before the next search in the same space. */
 export interface LexicalResult {
   /** BM25 by position; 0 without any of the terms. */
   readonly scores: Float64Array;
@@ -16,7 +16,7 @@ export interface LexicalResult {
 export function searchLexical(space: Space, selection: Selection, terms: readonly string[]): LexicalResult {
   const { slots, positions } = selection;
   const { termCounts, postings } = space;
-  const scores = new Float64Array(slots.length);
+  const scores = space.scratch.scores.take(slots.length).fill(0);
   const lists = terms.map((term) => postings.of(term));
   const documentFrequency = lists.map((pairs) => {
     let containing = 0;
