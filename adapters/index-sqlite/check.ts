@@ -1,8 +1,6 @@
 import { AppError } from "#core/errors.ts";
 import type { IndexedChunk, IndexedGeneration } from "#core/ports/index.ts";
-
-/** How far a stored vector's length may be from 1: f32 rounding is far below, a vector that was never normalised far above. */
-const lengthTolerance = 1e-3;
+import { vectorProblem } from "./engine/vectors.ts";
 
 /**
  * Refuses a generation that could not be searched honestly, before anything of it is stored.
@@ -19,17 +17,6 @@ export function checkGeneration(generation: IndexedGeneration, dimensions: numbe
     last = chunk.chunk;
     ids.add(chunk.chunkId);
   }
-}
-
-/** What is wrong with a vector, or `undefined`. */
-export function vectorProblem(vector: Float32Array, dimensions: number): string | undefined {
-  if (vector.length !== dimensions) return `the vector has ${vector.length} dimensions instead of ${dimensions}`;
-  let square = 0;
-  for (const value of vector) square += value * value;
-  // Written so that a NaN fails.
-  if (!Number.isFinite(square)) return "the vector holds a number that is not finite";
-  if (!(Math.abs(Math.sqrt(square) - 1) <= lengthTolerance)) return `the vector has length ${Math.sqrt(square)}, not 1`;
-  return undefined;
 }
 
 function chunkProblem(chunk: IndexedChunk, last: number, ids: ReadonlySet<string>): string | undefined {

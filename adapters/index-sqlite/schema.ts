@@ -1,10 +1,14 @@
 /** Version of {@link schema}. */
 export const schemaVersion = 2;
 
-/** Tables of the index. A chunk id names a chunk under every fingerprint, so it is unique only together with one. */
+/**
+ * Tables of the index. A chunk id names a chunk under every fingerprint, so it is unique only together with one. What a search needs
+ * of a generation lies in one row, so that a start reads few and long ones; what is shown of a chunk, and its token outputs, lie
+ * by chunk. A generation's number is never used twice: the engine knows it by that alone.
+ */
 export const schema = `
 CREATE TABLE index_generations (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   tenant TEXT NOT NULL,
   source TEXT NOT NULL,
   document TEXT NOT NULL,
@@ -12,6 +16,11 @@ CREATE TABLE index_generations (
   fingerprint TEXT NOT NULL,
   dimensions INTEGER NOT NULL,
   UNIQUE (tenant, source, document, generation, fingerprint)
+) STRICT;
+CREATE TABLE index_memory (
+  generation_id INTEGER PRIMARY KEY REFERENCES index_generations (id) ON DELETE CASCADE,
+  vectors BLOB NOT NULL,
+  packed BLOB NOT NULL
 ) STRICT;
 CREATE TABLE index_chunks (
   generation_id INTEGER NOT NULL REFERENCES index_generations (id) ON DELETE CASCADE,
@@ -22,9 +31,6 @@ CREATE TABLE index_chunks (
   start_char INTEGER NOT NULL,
   end_char INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
-  vector BLOB NOT NULL,
-  terms TEXT NOT NULL,
-  term_count INTEGER NOT NULL,
   PRIMARY KEY (generation_id, chunk)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX index_chunks_by_id ON index_chunks (chunk_id);

@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { openDatabase } from "#adapters/sqlite/open.ts";
+import { keyString } from "#core/document.ts";
+import type { VectorIndex } from "#core/ports/index.ts";
 import {
   ContractLive,
   dimensions,
@@ -9,16 +11,27 @@ import {
   keyOf,
   queryFor,
 } from "#test/contract/index/world.ts";
-import { openSqliteIndex } from "./sqlite-index.ts";
+import { openSqliteIndex, type SqliteIndexOptions } from "./sqlite-index.ts";
 
 const model = { fingerprint, dimensions };
+const opened: VectorIndex[] = [];
+afterEach(async () => {
+  for (const index of opened.splice(0)) await index.close();
+});
+
+async function open(options: Omit<SqliteIndexOptions, "model">): Promise<VectorIndex> {
+  const index = await openSqliteIndex({ ...options, model });
+  opened.push(index);
+  return index;
+}
+
 const one = generationOf(keyOf("a"), [{ words: ["sensor"], vector: direction(0) }]);
 
 test("a write that SQLite refuses leaves no trace, in the file or in memory", async () => {
   const database = openDatabase(":memory:");
   const live = new ContractLive();
   live.publish(keyOf("a"));
-  const index = await openSqliteIndex({ database, live, model });
+  const index = await open({ database, live });
   database.exec("CREATE TRIGGER full BEFORE INSERT ON index_chunks BEGIN SELECT RAISE(ABORT, 'disk is full'); END");
   await expect(index.write(one)).rejects.toMatchObject({ code: "index-unavailable" });
   expect((await index.search(queryFor(["sensor"]))).hits).toEqual([]);
@@ -31,11 +44,11 @@ test("a write that SQLite refuses leaves no trace, in the file or in memory", as
 
 test("a lost database is an unavailable index, with the cause kept for the log", async () => {
   const database = openDatabase(":memory:");
-  const index = await openSqliteIndex({ database, live: new ContractLive(), model });
+  const index = await open({ database, live: new ContractLive() });
   database.close();
   await expect(index.write(one)).rejects.toMatchObject({ code: "index-unavailable", cause: expect.any(Error) });
   await expect(index.texts(["x"])).rejects.toMatchObject({ code: "index-unavailable" });
-  await expect(openSqliteIndex({ database, live: new ContractLive(), model })).rejects.toMatchObject({
+  await expect(open({ database, live: new ContractLive() })).rejects.toMatchObject({
     code: "index-unavailable",
   });
 });
@@ -43,9 +56,9 @@ test("a lost database is an unavailable index, with the cause kept for the log",
 test("a damaged vector in the file stops the start instead of being searched", async () => {
   const database = openDatabase(":memory:");
   const live = new ContractLive();
-  await (await openSqliteIndex({ database, live, model })).write(one);
-  database.exec("UPDATE index_chunks SET vector = x'00000000'");
-  await expect(openSqliteIndex({ database, live, model })).rejects.toMatchObject({ code: "index-unavailable" });
+  await (await open({ database, live })).write(one);
+  database.exec("UPDATE index_memory SET vectors = x'00000000'");
+  await expect(open({ database, live })).rejects.toMatchObject({ code: "index-unavailable" });
   database.close();
 });
 
@@ -53,10 +66,10 @@ test("where two fingerprints share a chunk id, the text is that of the model in 
   const database = openDatabase(":memory:");
   const live = new ContractLive();
   for (const of of ["model-0", fingerprint, "model-z"]) {
-    const index = await openSqliteIndex({ database, live, model });
+    const index = await open({ database, live });
     await index.write(generationOf(keyOf("a"), [{ words: [of], vector: direction(0) }], 1, of));
   }
-  const index = await openSqliteIndex({ database, live, model });
+  const index = await open({ database, live });
   const id = one.chunks[0]?.chunkId ?? "";
   expect((await index.texts([id])).get(id)?.text).toBe(fingerprint);
   database.close();
@@ -67,7 +80,7 @@ test("an answer does not depend on the slots that chunks were given, used ones i
   for (const removed of [0, 700]) {
     const database = openDatabase(":memory:");
     const live = new ContractLive();
-    const index = await openSqliteIndex({ database, live, model });
+    const index = await open({ database, live });
     for (let i = 0; i < removed; i++) {
       await index.write(generationOf(keyOf(`gone${i}`), [{ words: ["sensor", "old"], vector: direction(i % 80) }]));
       if (i >= 300) await index.remove(keyOf(`gone${i - 300}`), 1, fingerprint);
@@ -80,4 +93,41 @@ test("an answer does not depend on the slots that chunks were given, used ones i
     database.close();
   }
   expect(answers[1]).toBe(answers[0]);
+});
+
+test("a question asked again after a write, a removal or a reopening is answered from what is stored then", async () => {
+  const database = openDatabase(":memory:");
+  const live = new ContractLive();
+  const fixed = [{ key: keyOf("a"), generation: 1, ref: `${keyString(keyOf("a"))}@1` }];
+  // The very same array every time, as a ledger gives it while nothing changes.
+  const index = await open({ database, live: { select: () => fixed } });
+  const chunks = async () => (await index.search(queryFor(["sensor"]))).statistics.chunks;
+  expect(await chunks()).toBe(0);
+  await index.write(one);
+  expect(await chunks()).toBe(1);
+  expect(await chunks()).toBe(1);
+  await index.remove(keyOf("a"), 1, fingerprint);
+  expect(await chunks()).toBe(0);
+  await index.write(one);
+  expect(await chunks()).toBe(1);
+  const again = await open({ database, live });
+  live.publish(keyOf("a"));
+  expect((await again.search(queryFor(["sensor"]))).statistics.chunks).toBe(1);
+  database.close();
+});
+
+test("more callers than the engine remembers each get their own answer", async () => {
+  const database = openDatabase(":memory:");
+  const selected = Array.from({ length: 20 }, (_, i) => [
+    { key: keyOf(`d${i}`), generation: 1, ref: `${keyString(keyOf(`d${i}`))}@1` },
+  ]);
+  let asking = 0;
+  const index = await open({ database, live: { select: () => selected[asking] ?? [] } });
+  for (let i = 0; i < 20; i++)
+    await index.write(generationOf(keyOf(`d${i}`), [{ words: ["sensor"], vector: direction(0) }]));
+  for (const caller of [...Array.from({ length: 20 }, (_, i) => i), 3, 19, 0]) {
+    asking = caller;
+    expect((await index.search(queryFor(["sensor"]))).hits.map((hit) => hit.key.id)).toEqual([`d${caller}`]);
+  }
+  database.close();
 });

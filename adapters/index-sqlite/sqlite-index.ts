@@ -1,31 +1,24 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ensureSchema } from "#adapters/sqlite/schema.ts";
-import { transaction } from "#adapters/sqlite/transaction.ts";
 import { compareKeys, type DocumentKey, keyString } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import type {
   ChunkText,
   IndexAnswer,
   IndexedGeneration,
+  IndexHit,
   IndexQuery,
   SearchFilter,
   TokenOutputs,
   VectorIndex,
 } from "#core/ports/index.ts";
-import type { LiveDocuments } from "#core/ports/live-documents.ts";
-import { checkGeneration, vectorProblem } from "./check.ts";
-import {
-  type MemoryChunk,
-  readGeneration,
-  readMemory,
-  readText,
-  readTokenOutputs,
-  termsJson,
-  vectorBytes,
-} from "./rows.ts";
+import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
+import { checkGeneration } from "./check.ts";
+import { EngineHost, type NamedSelection } from "./engine/host.ts";
+import { inThread, type StartEngine } from "./engine/link.ts";
+import { vectorProblem } from "./engine/vectors.ts";
 import { schema, schemaVersion } from "./schema.ts";
-import { searchSpace } from "./search.ts";
-import { Space } from "./space.ts";
+import { IndexStore } from "./store.ts";
 
 /** What the index is built on. */
 export interface SqliteIndexOptions {
@@ -35,91 +28,104 @@ export interface SqliteIndexOptions {
   readonly live: LiveDocuments;
   /** The model in use. Generations of other fingerprints may lie beside its own and are searched only when asked for. */
   readonly model: { readonly fingerprint: string; readonly dimensions: number };
+  /** Where the engine runs; default: in a thread of its own. */
+  readonly engine?: StartEngine;
 }
 
 /**
  * Opens the embedded index: rows in SQLite, an exact scan in memory. Makes its tables at the first use and reads everything
- * into memory.
+ * into memory. Whoever opens it closes it: its thread would stay otherwise.
  * @throws AppError `index-unavailable`
  */
 export async function openSqliteIndex(options: SqliteIndexOptions): Promise<VectorIndex> {
-  return guarded(() => {
+  return guarded(async () => {
     ensureSchema(options.database, "index", schemaVersion, schema);
     const index = new SqliteIndex(options);
-    index.load();
+    await index.open();
     return index;
   });
 }
 
+/** The generations under one fingerprint that are stored. */
+interface Stored {
+  readonly dimensions: number;
+  /** By {@link LiveRef.ref}. */
+  readonly handles: Map<string, number>;
+  /** Grows whenever `handles` changes. */
+  revision: number;
+}
+
 class SqliteIndex implements VectorIndex {
-  readonly #database: DatabaseSync;
+  readonly #store: IndexStore;
   readonly #live: LiveDocuments;
   readonly #model: SqliteIndexOptions["model"];
-  readonly #spaces = new Map<string, Space>();
-  #closed = false;
+  readonly #host: EngineHost;
+  readonly #stored = new Map<string, Stored>();
+  /** What a selection was translated to, as long as the stored generations are the same. */
+  readonly #named = new WeakMap<
+    readonly LiveRef[],
+    { readonly revision: number; readonly selection: NamedSelection }
+  >();
+  #isClosed = false;
 
-  constructor(options: SqliteIndexOptions) {
-    this.#database = options.database;
-    this.#live = options.live;
-    this.#model = options.model;
+  constructor({ database, live, model, engine = inThread }: SqliteIndexOptions) {
+    this.#store = new IndexStore(database);
+    this.#live = live;
+    this.#model = model;
+    this.#host = new EngineHost(engine, this.#store);
   }
 
-  /** Rebuilds what is kept in memory. */
-  load(): void {
-    const generations = this.#database.prepare("SELECT * FROM index_generations").all().map(readGeneration);
-    const chunks = this.#database.prepare(
-      "SELECT generation_id, chunk, chunk_id, vector, terms, term_count FROM index_chunks WHERE generation_id = ? ORDER BY chunk",
-    );
-    for (const row of generations) {
-      const key = { tenant: row.tenant, source: row.source, id: row.document };
-      const read: MemoryChunk[] = [];
-      for (const chunk of chunks.iterate(row.id)) read.push(readMemory(chunk));
-      for (const { chunk, vector } of read) {
-        const problem = vectorProblem(vector, row.dimensions);
-        if (problem !== undefined) throw new Error(`stored chunk ${chunk} of generation ${row.id}: ${problem}`);
+  async open(): Promise<void> {
+    try {
+      for (const { handle, key, generation, fingerprint, dimensions } of this.#store.generations()) {
+        this.#storedUnder(fingerprint, dimensions).handles.set(refOf(key, generation), handle);
       }
-      this.#space(row.fingerprint, row.dimensions).add(refOf(key, row.generation), read);
+      await this.#host.open();
+    } catch (error) {
+      await this.close();
+      throw error;
     }
   }
 
   async write(generation: IndexedGeneration): Promise<void> {
-    this.#run(() => {
+    await this.#run(() => {
       const ref = refOf(generation.key, generation.generation);
       // A generation is immutable: what is there is what was written.
-      if (this.#spaces.get(generation.fingerprint)?.generation(ref) !== undefined) return;
+      if (this.#stored.get(generation.fingerprint)?.handles.has(ref) === true) return;
       const dimensions = this.#dimensionsOf(generation);
       checkGeneration(generation, dimensions);
-      transaction(this.#database, () => this.#insert(generation, dimensions));
-      this.#space(generation.fingerprint, dimensions).add(ref, generation.chunks);
+      const inserted = this.#store.insert(generation, dimensions);
+      const stored = this.#storedUnder(generation.fingerprint, dimensions);
+      stored.handles.set(ref, inserted.handle);
+      stored.revision += 1;
+      this.#host.add(inserted);
     });
   }
 
   async remove(key: DocumentKey, generation: number, fingerprint: string): Promise<void> {
-    this.#run(() => {
-      transaction(this.#database, () => {
-        const row = this.#database
-          .prepare(
-            "SELECT * FROM index_generations WHERE tenant = ? AND source = ? AND document = ? AND generation = ? AND fingerprint = ?",
-          )
-          .get(key.tenant, key.source, key.id, generation, fingerprint);
-        if (row === undefined) return;
-        const { id } = readGeneration(row);
-        this.#database.prepare("DELETE FROM index_token_outputs WHERE generation_id = ?").run(id);
-        this.#database.prepare("DELETE FROM index_chunks WHERE generation_id = ?").run(id);
-        this.#database.prepare("DELETE FROM index_generations WHERE id = ?").run(id);
-      });
-      this.#spaces.get(fingerprint)?.remove(refOf(key, generation));
+    await this.#run(() => {
+      const stored = this.#stored.get(fingerprint);
+      const ref = refOf(key, generation);
+      const handle = stored?.handles.get(ref);
+      if (stored === undefined || handle === undefined) return;
+      this.#store.erase(handle);
+      stored.handles.delete(ref);
+      stored.revision += 1;
+      this.#host.remove(handle, fingerprint);
     });
   }
 
   async search(query: IndexQuery): Promise<IndexAnswer> {
-    return this.#run(() => {
-      const refs = this.#live.select(query.fingerprint, query.filter);
-      const space = this.#spaces.get(query.fingerprint);
-      const dimensions = space?.dimensions ?? query.vector.length;
+    return this.#run(async () => {
+      const { fingerprint, terms, limit, density = false } = query;
+      // In the same turn as the message to the engine: what is selected now is searched in the state of now.
+      const refs = this.#live.select(fingerprint, query.filter);
+      const dimensions = this.#stored.get(fingerprint)?.dimensions ?? query.vector.length;
       const problem = vectorProblem(query.vector, dimensions);
       if (problem !== undefined) throw new Error(`query: ${problem}`);
-      return searchSpace(space ?? new Space(dimensions), refs, query);
+      const request = { fingerprint, vector: query.vector.slice(), terms, limit, density };
+      const { hits, ...answer } = await this.#host.search(this.#selectionOf(fingerprint, refs), request);
+      return { ...answer, hits: hits.map(({ owner, ...hit }): IndexHit => ({ ...named(refs, owner), ...hit })) };
     });
   }
 
@@ -138,107 +144,66 @@ class SqliteIndex implements VectorIndex {
   }
 
   async texts(chunkIds: readonly string[]): Promise<ReadonlyMap<string, ChunkText>> {
-    return this.#run(() => {
-      // Another fingerprint may have cut the same generation otherwise: its texts belong to its own vectors.
-      const statement = this.#database.prepare(
-        `SELECT c.chunk_id, c.body, c.heading_path, c.start_char, c.end_char, c.tokens FROM index_chunks c
-         JOIN index_generations g ON g.id = c.generation_id WHERE c.chunk_id = ?
-         ORDER BY g.fingerprint = ? DESC, g.fingerprint LIMIT 1`,
-      );
-      const found = new Map<string, ChunkText>();
-      for (const chunkId of chunkIds) {
-        const row = statement.get(chunkId, this.#model.fingerprint);
-        if (row !== undefined) found.set(chunkId, readText(row));
-      }
-      return found;
-    });
+    return this.#run(() => this.#store.texts(chunkIds, this.#model.fingerprint));
   }
 
   async tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>> {
-    return this.#run(() => {
-      const statement = this.#database.prepare(
-        `SELECT t.dimensions, t.vectors FROM index_chunks c
-         JOIN index_generations g ON g.id = c.generation_id
-         JOIN index_token_outputs t ON t.generation_id = c.generation_id AND t.chunk = c.chunk
-         WHERE c.chunk_id = ? AND g.fingerprint = ?`,
-      );
-      const found = new Map<string, TokenOutputs>();
-      for (const chunkId of chunkIds) {
-        // Outputs of another encoder could not be compared with a query of this one.
-        const row = statement.get(chunkId, this.#model.fingerprint);
-        if (row !== undefined) found.set(chunkId, readTokenOutputs(row));
-      }
-      return found;
-    });
+    return this.#run(() => this.#store.tokenOutputs(chunkIds, this.#model.fingerprint));
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#spaces.clear();
+    this.#isClosed = true;
+    await this.#host.close();
   }
 
-  #run<T>(work: () => T): T {
-    if (this.#closed) throw new AppError("index-unavailable", {}, { cause: new Error("the index is closed") });
-    return guarded(work);
+  #run<T>(work: () => T | Promise<T>): Promise<T> {
+    return guarded(() => {
+      if (this.#isClosed) throw new Error("the index is closed");
+      return work();
+    });
   }
 
-  #space(fingerprint: string, dimensions: number): Space {
-    let space = this.#spaces.get(fingerprint);
-    if (space === undefined) {
-      space = new Space(dimensions);
-      this.#spaces.set(fingerprint, space);
+  #selectionOf(fingerprint: string, refs: readonly LiveRef[]): NamedSelection {
+    const stored = this.#stored.get(fingerprint);
+    const revision = stored?.revision ?? 0;
+    const known = this.#named.get(refs);
+    if (known !== undefined && known.revision === revision && known.selection.fingerprint === fingerprint) {
+      return known.selection;
     }
-    return space;
+    const handles = Int32Array.from(refs, (ref) => stored?.handles.get(ref.ref) ?? -1);
+    const selection = { fingerprint, handles };
+    this.#named.set(refs, { revision, selection });
+    return selection;
+  }
+
+  #storedUnder(fingerprint: string, dimensions: number): Stored {
+    let stored = this.#stored.get(fingerprint);
+    if (stored === undefined) {
+      stored = { dimensions, handles: new Map(), revision: 1 };
+      this.#stored.set(fingerprint, stored);
+    }
+    return stored;
   }
 
   #dimensionsOf(generation: IndexedGeneration): number {
     if (generation.fingerprint === this.#model.fingerprint) return this.#model.dimensions;
-    const known = this.#spaces.get(generation.fingerprint)?.dimensions;
+    const known = this.#stored.get(generation.fingerprint)?.dimensions;
     return known ?? generation.chunks[0]?.vector.length ?? this.#model.dimensions;
-  }
-
-  #insert(generation: IndexedGeneration, dimensions: number): void {
-    const { key } = generation;
-    const { lastInsertRowid } = this.#database
-      .prepare(
-        "INSERT INTO index_generations (tenant, source, document, generation, fingerprint, dimensions) VALUES (?, ?, ?, ?, ?, ?)",
-      )
-      .run(key.tenant, key.source, key.id, generation.generation, generation.fingerprint, dimensions);
-    const insert = this.#database.prepare(
-      `INSERT INTO index_chunks (generation_id, chunk, chunk_id, body, heading_path, start_char, end_char, tokens, vector, terms,
-       term_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    const insertOutputs = this.#database.prepare(
-      "INSERT INTO index_token_outputs (generation_id, chunk, dimensions, vectors) VALUES (?, ?, ?, ?)",
-    );
-    for (const chunk of generation.chunks) {
-      const { tokenOutputs } = chunk;
-      if (tokenOutputs !== undefined) {
-        insertOutputs.run(lastInsertRowid, chunk.chunk, tokenOutputs.dimensions, tokenOutputs.vectors);
-      }
-      insert.run(
-        lastInsertRowid,
-        chunk.chunk,
-        chunk.chunkId,
-        chunk.text,
-        JSON.stringify(chunk.headingPath),
-        chunk.startChar,
-        chunk.endChar,
-        chunk.tokens,
-        vectorBytes(chunk.vector),
-        termsJson(chunk.terms),
-        chunk.termCount,
-      );
-    }
   }
 }
 
 const refOf = (key: DocumentKey, generation: number): string => `${keyString(key)}@${generation}`;
 
+function named(refs: readonly LiveRef[], owner: number): Pick<IndexHit, "key" | "generation"> {
+  const ref = refs[owner];
+  if (ref === undefined) throw new Error(`a hit belongs to document ${owner} of ${refs.length}`);
+  return { key: ref.key, generation: ref.generation };
+}
+
 /** Gives every failure below the one code that the port knows. */
-function guarded<T>(work: () => T): T {
+async function guarded<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (error instanceof AppError) throw error;
     throw new AppError("index-unavailable", {}, { cause: error });

@@ -149,3 +149,36 @@ test("taking a visibility condition away opens what it kept closed: each one mat
     expect(opened.map((one) => one.split("/")[1])).toEqual([name]);
   }
 });
+
+test("an equal question gets the same array until a commit, and never an answer of another caller, trust policy or time", async () => {
+  const { ledger, add } = await open();
+  await add(keyOf("a"));
+  await add(keyOf("secret"), { access: finance });
+  await add(keyOf("brief"), { quality: { ...noQuality, expiresAt: "2026-06-02T00:00:00.000Z" } });
+  const ask = (at = now, trust = plainTrust, groups: readonly "group:finance"[] = []) =>
+    ledger.live.select(fingerprint, searchOf(visibleTo(groups), { eligible: { trust, now: at } }));
+  const ids = (refs: ReturnType<typeof ask>) => refs.map(({ key }) => key.id);
+  const first = ask();
+  expect(ids(first)).toEqual(["a", "brief"]);
+  expect(ask()).toBe(first);
+  expect(ask(now + 1_000)).toBe(first);
+  expect(ids(ask(now, plainTrust, ["group:finance"]))).toEqual(["a", "brief", "secret"]);
+  expect(ids(ask(now, { ...plainTrust, sources: new Map() }))).toEqual([]);
+  expect(ids(ask())).toEqual(["a", "brief"]);
+  expect(ids(ask(Date.parse("2026-06-02T00:00:00.000Z")))).toEqual(["a"]);
+  expect(ids(ask(now))).toEqual(["a", "brief"]);
+  expect(ids(ask(Number.NaN))).toEqual([]);
+  expect(ids(ask(Number.NaN))).toEqual([]);
+  await ledger.putAccess({ key: keyOf("a"), access: finance });
+  expect(ids(ask())).toEqual(["brief"]);
+  await ledger.deleteDocument({ key: keyOf("brief"), version: 1 });
+  expect(ids(ask())).toEqual([]);
+});
+
+test("more callers than are remembered each get their own answer", async () => {
+  const { add, ids } = await open();
+  for (let i = 0; i < 40; i++) await add(keyOf(`d${i}`), { access: grantTo(`user:u${i}`) });
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 40; i++) expect(ids(searchOf(visibleTo([`user:u${i}`])))).toEqual([`wiki/d${i}`]);
+  }
+});

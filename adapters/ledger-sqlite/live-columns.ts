@@ -2,9 +2,11 @@ import { type IsVisible, isVisible, type SomeVisibility, type VisibilityFilter }
 import { compareKeys, type DocumentKey, type DocumentRecord, keyString } from "#core/document.ts";
 import type { SearchConditions, SearchFilter } from "#core/ports/index.ts";
 import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
-import { gateOf, supersededKeys } from "#core/trust/eligible.ts";
+import { gateChangesAt, gateOf, supersededKeys } from "#core/trust/eligible.ts";
 import type { Quality } from "#core/trust/quality.ts";
+import type { TrustPolicy } from "#core/trust/trust-policy.ts";
 import { AccessClasses } from "./access-classes.ts";
+import { type Selected, SelectionCache } from "./selection-cache.ts";
 
 /** A live generation, as the search sees it. */
 interface Entry {
@@ -18,6 +20,8 @@ interface Entry {
   readonly quality: Quality;
   /** ms since the epoch; NaN without a date, which matches no range. */
   readonly updatedAt: number;
+  /** What the quality gates said last; the same until `changesAt`. */
+  gate?: { readonly trust: TrustPolicy; readonly now: number; readonly changesAt: number; readonly isOpen: boolean };
 }
 
 /** The live documents of one source, in the order of `compareKeys`. */
@@ -49,6 +53,7 @@ export class LiveColumns implements LiveDocuments {
   readonly #byFingerprint = new Map<string, Columns>();
   readonly #isVisible: IsVisible;
   readonly #mayHold: NonNullable<LiveColumnsOptions["mayHold"]>;
+  readonly #cache = new SelectionCache();
 
   constructor(options: LiveColumnsOptions = {}) {
     this.#isVisible = options.isVisible ?? isVisible;
@@ -59,22 +64,36 @@ export class LiveColumns implements LiveDocuments {
 
   /** Takes over a document's state after a commit. Synchronous, so that no search ever sees half of it. */
   apply(record: DocumentRecord): void {
+    this.#cache.clear();
     for (const fingerprint of Object.keys(record.live)) this.#columns(fingerprint);
     for (const [fingerprint, columns] of this.#byFingerprint) this.#applyTo(columns, record, fingerprint);
   }
 
   select(fingerprint: string, filter: SearchFilter): readonly LiveRef[] {
     const columns = this.#byFingerprint.get(fingerprint);
-    const { visibility, eligible } = filter;
+    const { visibility } = filter;
     if (columns === undefined || visibility.kind === "nothing") return [];
+    return this.#cache.take(fingerprint, filter, () => this.#select(columns, visibility, filter));
+  }
+
+  #select(columns: Columns, visibility: SomeVisibility, { eligible, conditions }: SearchFilter): Selected {
     const visible = this.#visible(columns, visibility);
-    const meets = conditionsOf(filter.conditions);
-    if (eligible === null) return visible.filter(meets).map((entry) => entry.live);
+    const meets = conditionsOf(conditions);
+    const refs: LiveRef[] = [];
+    let changesAt = Infinity;
+    if (eligible === null) {
+      for (const entry of visible) if (meets(entry)) refs.push(entry.live);
+      return { refs, changesAt };
+    }
     // Before the conditions: a page is superseded whether or not the request would have found its replacement.
     const superseded = supersededAmong(columns, visible, eligible);
-    return visible
-      .filter((entry) => meets(entry) && !superseded.has(entry.keyText) && isEligible(entry, eligible))
-      .map((entry) => entry.live);
+    for (const entry of visible) {
+      const gate = gateAt(entry, eligible);
+      // Also of those left out: a replacement that expires brings a page back.
+      changesAt = Math.min(changesAt, gate.changesAt);
+      if (gate.isOpen && !superseded.has(entry.keyText) && meets(entry)) refs.push(entry.live);
+    }
+    return { refs, changesAt };
   }
 
   /**
@@ -209,8 +228,14 @@ function search(entries: readonly Entry[], key: DocumentKey): number {
 
 type Eligible = NonNullable<SearchFilter["eligible"]>;
 
-function isEligible(entry: Entry, { trust, now }: Eligible): boolean {
-  return gateOf({ source: entry.live.key.source, quality: entry.quality }, trust, now).gate === "eligible";
+/** What the quality gates say, asked anew only when they could say something else. */
+function gateAt(entry: Entry, { trust, now }: Eligible): NonNullable<Entry["gate"]> {
+  const known = entry.gate;
+  if (known?.trust === trust && (now === known.now || (now > known.now && now < known.changesAt))) return known;
+  const subject = { source: entry.live.key.source, quality: entry.quality };
+  const isOpen = gateOf(subject, trust, now).gate === "eligible";
+  entry.gate = { trust, now, changesAt: gateChangesAt(subject, trust, now), isOpen };
+  return entry.gate;
 }
 
 /** Only pages that replace another, and the visible ones that they name, can matter: mostly a handful. */

@@ -17,7 +17,8 @@ export interface LiveDocuments {
   /**
    * The live generations of visible ∧ (eligible) ∧ conditions, sorted by `compareKeys`. Visible here means what the re-check means: the wanted
    * access and, while newer content is being indexed, also the access of the live generation. Eligible leaves out documents
-   * superseded by one that this filter can see.
+   * superseded by one that this filter can see. The array is never changed; as long as nothing else is selected, an equal filter may
+   * be answered with the same one.
    */
   select(fingerprint: string, filter: SearchFilter): readonly LiveRef[];
 }

@@ -1,6 +1,7 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { keyString } from "../document.ts";
-import { effectiveTier, gateOf, supersededKeys } from "./eligible.ts";
+import { effectiveTier, gateChangesAt, gateOf, supersededKeys } from "./eligible.ts";
 import type { Quality } from "./quality.ts";
 import type { SourceTrust, TrustPolicy } from "./trust-policy.ts";
 
@@ -140,4 +141,29 @@ test("a chain counts link by link: a superseded replacement still supersedes", (
     doc("handbook", "v3", [["handbook", "v2"]]),
   ];
   expect(superseded(...chain)).toEqual([key("handbook", "v1"), key("handbook", "v2")]);
+});
+
+test("until the gates change, they give the same answer; an instant that matters is never passed over", () => {
+  const day = 24 * 60 * 60 * 1000;
+  const instant = fc.integer({ min: -45, max: 45 }).map((days) => new Date(now + days * day).toISOString());
+  const moment = fc
+    .tuple(fc.integer({ min: -45, max: 45 }), fc.constantFrom(-1, 0, 1))
+    .map(([days, ms]) => now + days * day + ms);
+  fc.assert(
+    fc.property(
+      fc.record({ updatedAt: fc.option(instant), expiresAt: fc.option(fc.oneof(instant, fc.constant("soon"))) }),
+      fc.constantFrom("handbook", "wiki", "nowhere"),
+      moment,
+      moment,
+      (change, source, first, second) => {
+        const subject = { source, quality: { ...good, ...change } };
+        const [from, to] = first < second ? [first, second] : [second, first];
+        const changesAt = gateChangesAt(subject, trust, from);
+        expect(changesAt).toBeGreaterThanOrEqual(from);
+        const later = to < changesAt ? to : from;
+        expect(gateOf(subject, trust, later)).toEqual(gateOf(subject, trust, from));
+      },
+    ),
+    { numRuns: 2_000 },
+  );
 });

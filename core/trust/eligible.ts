@@ -67,6 +67,22 @@ export function gateOf(subject: QualitySubject, trust: TrustPolicy, nowMs: numbe
   return { gate: "eligible" };
 }
 
+/**
+ * When {@link gateOf} may give another answer than at `nowMs`: it gives the same one at every later instant before that. +∞ when it never
+ * will; `nowMs` itself when that lies exactly on the edge.
+ */
+export function gateChangesAt({ source, quality }: QualitySubject, trust: TrustPolicy, nowMs: number): number {
+  const instants: number[] = [];
+  if (quality.expiresAt !== null) instants.push(Date.parse(quality.expiresAt));
+  const maxAgeDays = trust.sources.get(source)?.maxAgeDays ?? null;
+  if (maxAgeDays !== null && quality.updatedAt !== null) {
+    const updated = Date.parse(quality.updatedAt);
+    instants.push(updated - futureToleranceMs, updated + maxAgeDays * dayMs);
+  }
+  // An instant that cannot be read is NaN, and never compares: such a document is stale for good.
+  return instants.reduce((next, instant) => (instant >= nowMs && instant < next ? instant : next), Infinity);
+}
+
 /** A document as supersession sees it. */
 export interface SupersessionSubject {
   readonly key: DocumentKey;

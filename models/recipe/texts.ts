@@ -30,7 +30,10 @@ export function corpusPassages(lines: string, count: number): string[] {
     const text = typeof value === "object" && value !== null && "text" in value ? value.text : undefined;
     return typeof text === "string" && text.length > 20 ? [text.slice(0, 900)] : [];
   });
-  return Array.from({ length: Math.min(count, texts.length) }, (_, at) => texts[Math.floor((at * texts.length) / Math.min(count, texts.length))] ?? "");
+  return Array.from(
+    { length: Math.min(count, texts.length) },
+    (_, at) => texts[Math.floor((at * texts.length) / Math.min(count, texts.length))] ?? "",
+  );
 }
 
 /** Every third whole word of the vocabulary that has at least three letters of English. */

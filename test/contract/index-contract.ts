@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { IndexAnswer, VectorIndex } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
+import { detailsContract } from "./index/details.ts";
 import { ContractLive, caller, direction, generationOf, keyOf, queryFor, within } from "./index/world.ts";
 
 /** The answer about one term when nothing is selected. */
@@ -24,6 +25,7 @@ export interface OpenedIndex {
  * @param open an empty index, in which exactly what `live` selects may be found
  */
 export function indexContract(name: string, open: (live: LiveDocuments) => Promise<OpenedIndex>): void {
+  detailsContract(name, open);
   describe(`VectorIndex: ${name}`, () => {
     let live: ContractLive;
     let opened: OpenedIndex;
@@ -218,80 +220,6 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       }
       await index.write(generationOf(keyOf("a"), [good]));
       expect(ids(await index.search(queryFor(["sensor"])))).toEqual(["a"]);
-    });
-
-    test("a hit says how often each query term occurs in it, in the order of the query's terms", async () => {
-      await put("both", "sensor sensor battery", 10);
-      await put("dense", "other", 20);
-      await put("lexical", "battery", 120);
-      const { hits } = await index.search(queryFor(["battery", "absent", "sensor"]));
-      const of = (id: string) => hits.find((hit) => hit.key.id === id)?.frequencies;
-      expect([of("both"), of("dense"), of("lexical")]).toEqual([
-        [1, 0, 2],
-        [0, 0, 0],
-        [1, 0, 0],
-      ]);
-      expect((await index.search(queryFor([]))).hits.map((hit) => hit.frequencies)).toEqual([[], []]);
-    });
-
-    test("mean and deviation are those of the query with every selected chunk, found or not", async () => {
-      const cosines = [0, 30, 80, 120, 180].map((degrees) => Math.cos((degrees * Math.PI) / 180));
-      for (const [i, degrees] of [0, 30, 80, 120, 180].entries()) await put(`d${i}`, "other", degrees);
-      await put("hidden", "other", 5, "marlow");
-      const mean = cosines.reduce((sum, value) => sum + value, 0) / 5;
-      const deviation = Math.sqrt(cosines.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 5);
-      const { similarity } = (await index.search(queryFor([], { limit: 1 }))).statistics;
-      expect(Math.abs(similarity.mean - mean)).toBeLessThan(0.01);
-      expect(Math.abs(similarity.deviation - deviation)).toBeLessThan(0.01);
-      expect(similarity.mean).toBe(Math.round(similarity.mean * 1e6) / 1e6);
-    });
-
-    test("the neighbours of the most similar chunk are the nearest of other documents, when asked for", async () => {
-      const neighbours = async () => (await index.search(queryFor([], { density: true }))).statistics.neighbours;
-      const near = { words: ["other"], vector: direction(4) };
-      await index.write(generationOf(keyOf("best"), [{ words: ["other"], vector: direction(3) }, near]));
-      live.publish(keyOf("best"));
-      expect(await neighbours()).toBeNull();
-      await put("far", "other", 63);
-      expect(await neighbours()).toBeCloseTo(0.5, 5);
-      for (let i = 0; i < 10; i++) await put(`n${i}`, "other", 33);
-      expect(await neighbours()).toBeCloseTo(Math.cos(Math.PI / 6), 5);
-      expect((await index.search(queryFor([]))).statistics.neighbours).toBeNull();
-      const away = direction(0).map((value) => -value);
-      expect((await index.search(queryFor([], { density: true, vector: away }))).statistics.neighbours).toBeNull();
-    });
-
-    test("token outputs come back as they were written, and go with their generation", async () => {
-      const plain = generationOf(keyOf("a"), [
-        { words: ["first"], vector: direction(0) },
-        { words: ["second"], vector: direction(5) },
-        { words: ["third"], vector: direction(9) },
-      ]);
-      const outputs = { dimensions: 3, vectors: Int8Array.of(127, 0, -127, 1, 2, 3) };
-      const chunks = plain.chunks.map((chunk, i) => (i === 1 ? chunk : { ...chunk, tokenOutputs: outputs }));
-      await index.write({ ...plain, chunks });
-      const written = plain.chunks.map((chunk) => chunk.chunkId);
-      const [first = "", second = ""] = written;
-      const read = await index.tokenOutputs([second, "00000000-0000-5000-8000-000000000000", first, first]);
-      expect([...read]).toEqual([[first, outputs]]);
-      index = await opened.reopen();
-      expect((await index.tokenOutputs(written)).size).toBe(2);
-      await index.remove(keyOf("a"), 1, "model-a");
-      expect((await index.tokenOutputs(written)).size).toBe(0);
-    });
-
-    test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {
-      const plain = generationOf(keyOf("a"), [{ words: ["sensor"], vector: direction(0) }]);
-      live.publish(keyOf("a"));
-      for (const outputs of [
-        { dimensions: 3, vectors: new Int8Array(4) },
-        { dimensions: 0, vectors: new Int8Array(0) },
-        { dimensions: 1.5, vectors: new Int8Array(3) },
-      ]) {
-        const chunks = plain.chunks.map((chunk) => ({ ...chunk, tokenOutputs: outputs }));
-        await expect(index.write({ ...plain, chunks })).rejects.toMatchObject({ code: "index-unavailable" });
-      }
-      expect((await index.search(queryFor(["sensor"]))).hits).toEqual([]);
     });
 
     test("documents are listed in the order of their keys, page by page, by the filter alone", async () => {

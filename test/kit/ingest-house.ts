@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
+import { inPlace } from "#adapters/index-sqlite/engine/link.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openDatabase } from "#adapters/sqlite/open.ts";
@@ -53,7 +54,7 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
   closers.push(() => database.close());
   const ledger = await openSqliteLedger({ database, clock });
   const embedder = hashedEmbedder();
-  const index = await openSqliteIndex({ database, live: ledger.live, model: embedder.model });
+  const index = await openSqliteIndex({ database, live: ledger.live, model: embedder.model, engine: inPlace });
   const { fingerprint } = embedder.model;
   const parts: WorkerParts = { ledger, index, embedder, clock, changes: documentChanges() };
 

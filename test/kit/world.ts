@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
+import { inPlace } from "#adapters/index-sqlite/engine/link.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openPolicy, type WatchedPolicy } from "#adapters/policy-casbin/policy.ts";
@@ -103,7 +104,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     ...(options.isVisible === undefined ? {} : { isVisible: options.isVisible }),
   });
   const embedder = hashedEmbedder();
-  const sqliteIndex = await openSqliteIndex({ database, live: sqlite.live, model: embedder.model });
+  const sqliteIndex = await openSqliteIndex({ database, live: sqlite.live, model: embedder.model, engine: inPlace });
   const ledger = options.wrapLedger?.(sqlite) ?? sqlite;
   const index = options.wrapIndex?.(sqliteIndex, sqlite.live) ?? sqliteIndex;
   const traces = openTraceStore({

@@ -1,0 +1,10 @@
+/** Room for numbers of one search, used again by the next: fresh arrays of this size would cost more than the sums in them. */
+export class Scratch {
+  #numbers = new Float64Array(0);
+
+  /** So many numbers, whatever they were; until the next call. */
+  take(length: number): Float64Array {
+    if (length > this.#numbers.length) this.#numbers = new Float64Array(Math.ceil(length * 1.25));
+    return this.#numbers.subarray(0, length);
+  }
+}
