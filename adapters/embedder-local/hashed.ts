@@ -24,7 +24,7 @@ const stopWeight = 0.02;
 export function hashedEmbedder(): Embedder {
   const fingerprint = hashParts(["local", name, String(dimensions), tokenizerVersion, analyserVersion, chunkerVersion]);
   return {
-    model: { name, fingerprint, dimensions, maxTokens },
+    model: { name, fingerprint, dimensions, maxTokens, denseWeight: 0.4 },
     countTokens,
     // Questions and passages are embedded alike. Nothing is cut: the limit only keeps chunks from growing too broad.
     embed: async (texts) => texts.map(embedOne),

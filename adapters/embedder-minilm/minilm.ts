@@ -51,6 +51,7 @@ export async function openMiniLm({ folder = builtInModel, threads }: MiniLmOptio
       fingerprint: hashParts(["local", name, String(hidden), model.hash, analyserVersion, chunkerVersion]),
       dimensions: hidden,
       maxTokens: maxSequence - marks,
+      denseWeight: 0.75,
     },
     countTokens: (text) => model.tokenizer.count(text),
     // Questions and passages are embedded alike; the purpose decides who waits for whom.

@@ -21,9 +21,9 @@ test("a published calibration is in force for every tenant, with its constants a
   if (trust === undefined) throw new Error("not loaded");
   const confidence = confidenceFor(trust, model, "acme");
   expect(confidence).toMatchObject({ state: "calibrated", fittedOn: "questions of a test" });
-  expect(confidence.confidence({ best_bm25: 5, bm25_ratio: 0.4 })).toBeCloseTo(1 / (1 + Math.exp(-0.1)), 12);
-  expect(confidence.confidence({ best_bm25: 5 })).toBeNaN();
-  expect(confidence.confidence({ best_bm25: 5, bm25_ratio: Number.NaN })).toBeNaN();
+  expect(confidence.confidence({ agreement: 5, bm25_ratio: 0.4 })).toBeCloseTo(1 / (1 + Math.exp(-0.1)), 12);
+  expect(confidence.confidence({ agreement: 5 })).toBeNaN();
+  expect(confidence.confidence({ agreement: 5, bm25_ratio: Number.NaN })).toBeNaN();
 });
 
 test("without a named calibration the confidence is uncalibrated, also when a file lies there", async () => {
@@ -55,7 +55,7 @@ const broken: readonly (readonly [promise: string, text: string, problem: RegExp
   ["a number too large for a number", text.replace('"mean": 5', '"mean": 1e999'), /:\d+ invalid-value$/],
   ["a scale of zero", text.replace('"scale": 2', '"scale": 0'), /:\d+ invalid-value$/],
   ["no feature", changed((file) => Object.assign(file, { features: [] })), /:\d+ invalid-value$/],
-  ["a feature twice", text.replace('"bm25_ratio"', '"best_bm25"'), /:\d+ invalid-value$/],
+  ["a feature twice", text.replace('"bm25_ratio"', '"agreement"'), /:\d+ invalid-value$/],
   ["a feature that is not computed", text.replace('"bm25_ratio"', '"bm25_ration"'), /:\d+ unknown-feature$/],
   ["a date that is none", text.replace("2026-11-01T", "2026-13-01T"), /:\d+ invalid-value$/],
 ];

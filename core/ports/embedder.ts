@@ -7,6 +7,8 @@ export interface EmbeddingModel {
   readonly dimensions: number;
   /** Longest input in the model's own tokens. */
   readonly maxTokens: number;
+  /** How much its cosine counts in the fused order, 0 … 1; the lexical half has the rest. Chosen on calibration splits. */
+  readonly denseWeight: number;
 }
 
 /** A text's single tokens as the model sees them in their place; without the marks that it puts around a text. */

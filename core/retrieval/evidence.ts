@@ -21,8 +21,9 @@ export async function weigh(
   index: Pick<VectorIndex, "texts" | "tokenOutputs">,
   set: Pick<CandidateSet, "candidates" | "statistics">,
   question: Question,
+  denseWeight: number,
 ): Promise<Evidence | "replaced"> {
-  const fused = rank(set.candidates);
+  const fused = rank(set.candidates, denseWeight);
   const late = await interact(index, fused.slice(0, lateDepth), set.statistics, question);
   if (late === "replaced") return "replaced";
   const ranked = late === undefined ? fused : rerank(fused, late.means);

@@ -50,6 +50,7 @@ export function featuresOf(input: FeatureInput): Features {
     ...coverageFeatures(input, idf),
     ...pairFeatures(input, idf),
     ...agreementFeatures(ranked),
+    ...titleFeatures(ranked),
     ...(input.tokens === undefined ? {} : tokenFeatures(input.tokens)),
   };
   return Object.fromEntries(Object.entries(features).map(([name, value]) => [name, round6(value)]));
@@ -168,6 +169,35 @@ function agreementFeatures(ranked: readonly RankedCandidate[]) {
     agreement: common / hitsRead,
     dense_best_in_lexical: reciprocal(lexical, dense[0]),
     lexical_best_in_dense: reciprocal(dense, lexical[0]),
+  };
+}
+
+/** Documents that title features look at. */
+const titledDocuments = 20;
+/** How fast a document's weight falls with its distance from the nearest one, per unit of cosine. */
+const titleSharpness = 15;
+
+/** Whether the first documents speak under one title: what is known is mostly said in one place, and what is not, scatters. */
+function titleFeatures(ranked: readonly RankedCandidate[]) {
+  const documents = [...new Map(ranked.toReversed().map((candidate) => [keyString(candidate.key), candidate])).values()]
+    .toReversed()
+    .slice(0, titledDocuments);
+  const [first] = documents;
+  const same = documents.map(({ live }) => live.title === first?.live.title);
+  const share = (count: number): number => same.slice(0, count).filter(Boolean).length / count;
+  const weights = documents.map(({ similarity }) => Math.exp(titleSharpness * similarity));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const own = weights.reduce((sum, weight, place) => sum + (same[place] === true ? weight : 0), 0);
+  const best = ranked.reduce((most, { similarity }) => Math.max(most, similarity), 0);
+  const other = ranked.reduce(
+    (most, { similarity, live }) => (live.title === first?.live.title ? most : Math.max(most, similarity)),
+    0,
+  );
+  return {
+    title_share_3: share(3),
+    title_share_10: share(10),
+    title_mass: total > 0 ? own / total : 0,
+    title_gap: best - other,
   };
 }
 

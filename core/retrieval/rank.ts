@@ -2,12 +2,6 @@ import { compareKeys } from "../document.ts";
 import type { Candidate, RankedCandidate } from "./candidates.ts";
 import { round6 } from "./round.ts";
 
-/**
- * Weight of the dense half in the fused rank; the lexical half has the rest. One rule for all corpora; chosen on calibration splits
- * (docs/decisions/0010). Fusion is by value, not by reciprocal rank, which lost to BM25 alone on several sets.
- */
-export const denseWeight = 0.75;
-
 /** Candidates that late interaction looks at, best first. */
 export const lateDepth = 20;
 
@@ -16,9 +10,11 @@ export const lateWeight = 0.8;
 
 /**
  * Orders candidates by w·similarity + (1 − w)·BM25 / best BM25 of the candidates. The result is an order, never a confidence.
+ * Fusion is by value, not by reciprocal rank, which lost to BM25 alone on several sets (docs/decisions/0010).
  * Ties are broken by document, then chunk, so that the order depends on nothing but the candidates.
+ * @param denseWeight w of the model, 0 … 1
  */
-export function rank(candidates: readonly Candidate[]): RankedCandidate[] {
+export function rank(candidates: readonly Candidate[], denseWeight: number): RankedCandidate[] {
   const bestBm25 = candidates.reduce((best, candidate) => Math.max(best, candidate.bm25), 0);
   return candidates
     .map((candidate) => ({

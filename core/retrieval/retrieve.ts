@@ -96,6 +96,7 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
         request,
         now: startedAt,
         confidence,
+        denseWeight: embedder.model.denseWeight,
         checkDeadline,
       });
 
@@ -185,6 +186,7 @@ interface AttemptInput {
   readonly request: RetrieveRequest;
   readonly now: number;
   readonly confidence: ConfidenceModel;
+  readonly denseWeight: number;
   readonly checkDeadline: () => void;
 }
 
@@ -197,7 +199,7 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
   for (let round = 0; round < attempts; round++) {
     const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline);
     if (set === "replaced") continue;
-    const evidence = await weigh(dependencies.index, set, question);
+    const evidence = await weigh(dependencies.index, set, question, input.denseWeight);
     if (evidence === "replaced") continue;
     const { ranked, features } = evidence;
     const value = round6(confidence.confidence(features));

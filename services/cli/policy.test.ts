@@ -90,7 +90,7 @@ test("trust.yaml must know the model in use: the built-in one unless another is 
   const written = { stdout: "" };
   const terminal = { stdout: { write: (text: string) => (written.stdout += text) }, stderr: { write() {} }, env: {} };
   expect(await run(["check", dir], terminal)).toBe(2);
-  expect(written.stdout).toContain("no entry for local/hashed-384-v1");
+  expect(written.stdout).toContain("no entry for local/all-minilm-l6-v2-int8");
 });
 
 test("a folder without tests is said to have none", async () => {

@@ -29,7 +29,15 @@ beforeAll(async () => {
   [dataDir, policyDir] = [join(root, "data"), join(root, "policies")];
   await cp(here("policies"), policyDir, { recursive: true });
   service = await startService(
-    defaultConfig({ port: 0, dataDir, policyDir, logLevel: "silent", rateLimitPerMinute: 1_000_000, policyPollMs: 50 }),
+    defaultConfig({
+      embedder: "hashed",
+      port: 0,
+      dataDir,
+      policyDir,
+      logLevel: "silent",
+      rateLimitPerMinute: 1_000_000,
+      policyPollMs: 50,
+    }),
   );
   for (const source of ["handbook", "wiki", "finance", "support"])
     await send(here(`examples/halden/${source}`), source);
@@ -44,7 +52,7 @@ const tokenOf = (user: string, groups: readonly string[]) =>
 const editor = () => tokenOf("sam", ["employees", "knowledge"]);
 
 async function send(folder: string, source: string) {
-  const terminal = capturedTerminal();
+  const terminal = capturedTerminal({ RETICENT_EMBEDDER: "hashed" });
   const args = [folder, "--source", source, "--url", service.url, "--token", await editor()];
   const code = await sync(args, terminal);
   expect([code, terminal.err(), code === 0 ? "" : terminal.out()]).toEqual([0, "", ""]);

@@ -15,7 +15,7 @@ const set = join(root, "examples/evaluation");
 async function evaluated(...args: string[]) {
   let stdout = "";
   let stderr = "";
-  const code = await run(args, {
+  const code = await run([...args, "--embedder", "hashed"], {
     stdout: { write: (text: string) => (stdout += text) },
     stderr: { write: (text: string) => (stderr += text) },
     env: {},

@@ -15,7 +15,9 @@ let service: RunningService;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "reticent-feedback-"));
   folder = policyFolder();
-  service = await startService(defaultConfig({ port: 0, dataDir, policyDir: folder.dir, logLevel: "silent" }));
+  service = await startService(
+    defaultConfig({ embedder: "hashed", port: 0, dataDir, policyDir: folder.dir, logLevel: "silent" }),
+  );
   await put("mast", "The mast of the ship is made of larch", everyone);
   await put("keel", "The keel of the ship is made of oak", [{ access_type: "grant", type: "user", value: "nobody" }]);
 });

@@ -25,7 +25,14 @@ const ownTests = `tests:
 async function open(overrides: Partial<ServiceConfig> = {}, files: Readonly<Record<string, string>> = testPolicy) {
   const dataDir = await mkdtemp(join(tmpdir(), "reticent-edits-"));
   const folder = policyFolder(files);
-  const config = defaultConfig({ port: 0, dataDir, policyDir: folder.dir, logLevel: "info", ...overrides });
+  const config = defaultConfig({
+    embedder: "hashed",
+    port: 0,
+    dataDir,
+    policyDir: folder.dir,
+    logLevel: "info",
+    ...overrides,
+  });
   const log: string[] = [];
   const service = await startService(config, { write: (line) => void log.push(line) });
   onTestFinished(async () => {

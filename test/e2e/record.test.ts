@@ -21,7 +21,9 @@ const tokenOf = (user: string, groups: readonly string[]) =>
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "reticent-record-"));
   folder = policyFolder();
-  service = await startService(defaultConfig({ port: 0, dataDir: home, policyDir: folder.dir, logLevel: "silent" }));
+  service = await startService(
+    defaultConfig({ embedder: "hashed", port: 0, dataDir: home, policyDir: folder.dir, logLevel: "silent" }),
+  );
   const source = join(home, "corpus/one/open");
   mkdirSync(source, { recursive: true });
   writeFileSync(join(source, "_reticent.yaml"), "acl:\n  - { access_type: grant, type: group, value: guests }\n");
@@ -94,7 +96,7 @@ test("recorded retrievals become a set that eval runs; recording again changes n
     kind: "recorded",
   });
 
-  const measured = await command(run, [dir, "--json", "--isolation"], "");
+  const measured = await command(run, [dir, "--json", "--isolation", "--embedder", "hashed"], "");
   expect(measured).toMatchObject({ code: 0, stderr: "" });
   const report = JSON.parse(measured.stdout) as Record<string, unknown>;
   expect(report).toMatchObject({
@@ -105,7 +107,7 @@ test("recorded retrievals become a set that eval runs; recording again changes n
 
   expect((await record(...first, "--wrong", "open/keel.md", "--json")).stdout).toContain('"outcome": "replaced"');
   expect(queriesOf(dir).split("\n")).toHaveLength(3);
-  expect((await command(run, [dir], "")).stdout).toMatch(/before every right one {2}0 of 1/);
+  expect((await command(run, [dir, "--embedder", "hashed"], "")).stdout).toMatch(/before every right one {2}0 of 1/);
 });
 
 test("stored feedback is listed, and makes the case where it names a document", async () => {

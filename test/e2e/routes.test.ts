@@ -15,7 +15,7 @@ let folder: ReturnType<typeof policyFolder>;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "routes-"));
   folder = policyFolder();
-  const config = defaultConfig({ port: 0, dataDir, policyDir: folder.dir, logLevel: "silent" });
+  const config = defaultConfig({ embedder: "hashed", port: 0, dataDir, policyDir: folder.dir, logLevel: "silent" });
   const app = serverFor(config);
   app.addHook("onRoute", ({ method, url, config: route }) => {
     for (const one of [method].flat()) routes.push({ method: one, url, isPublic: route?.public === true });

@@ -21,7 +21,14 @@ let service: RunningService;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "reticent-service-"));
   folder = policyFolder();
-  config = defaultConfig({ port: 0, dataDir, policyDir: folder.dir, logLevel: "silent", policyPollMs: 50 });
+  config = defaultConfig({
+    embedder: "hashed",
+    port: 0,
+    dataDir,
+    policyDir: folder.dir,
+    logLevel: "silent",
+    policyPollMs: 50,
+  });
   service = await startService(config);
 });
 afterAll(async () => {

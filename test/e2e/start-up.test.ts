@@ -18,7 +18,7 @@ function folders(): { dataDir: string; policyDir: string } {
   return { dataDir: join(root, "data"), policyDir: policies.dir };
 }
 const start = (where: { dataDir: string; policyDir: string }) =>
-  startService(defaultConfig({ port: 0, logLevel: "silent", ...where }));
+  startService(defaultConfig({ embedder: "hashed", port: 0, logLevel: "silent", ...where }));
 
 /** Starts on a data directory that was used and then damaged; the error's text, or that there was none. */
 async function startDamaged(damage: (dataDir: string) => void): Promise<{ dataDir: string; message: string }> {

@@ -21,7 +21,9 @@ let folder: string;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "reticent-requests-"));
-  service = await startService(defaultConfig({ port: 0, dataDir, policyDir: policy.dir, logLevel: "silent" }));
+  service = await startService(
+    defaultConfig({ embedder: "hashed", port: 0, dataDir, policyDir: policy.dir, logLevel: "silent" }),
+  );
   const groups = ["writers"];
   token = await signToken({
     dataDir,

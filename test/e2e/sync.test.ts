@@ -31,7 +31,14 @@ let folder: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "reticent-e2e-"));
   service = await startService(
-    defaultConfig({ port: 0, dataDir, policyDir: here("policies"), logLevel: "silent", rateLimitPerMinute: 1_000_000 }),
+    defaultConfig({
+      embedder: "hashed",
+      port: 0,
+      dataDir,
+      policyDir: here("policies"),
+      logLevel: "silent",
+      rateLimitPerMinute: 1_000_000,
+    }),
   );
   for (const [tenant, source] of sources) await shipped(tenant, source, [join(examples, tenant, source)]);
 });

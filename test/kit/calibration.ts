@@ -14,7 +14,7 @@ export function calibrationOf(overrides: Partial<CalibrationFile> = {}): Calibra
     regularisation: 0.003,
     bias: 0.1,
     features: [
-      { name: "best_bm25", mean: 5, scale: 2, weight: 1 },
+      { name: "agreement", mean: 5, scale: 2, weight: 1 },
       { name: "bm25_ratio", mean: 0.4, scale: 0.1, weight: 0.5 },
     ],
     report: {

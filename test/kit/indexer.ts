@@ -61,6 +61,7 @@ sources:
   forum: { tier: unverified }
 models:
   local/hashed-384-v1: { floor: 0.02, threshold: 0.2, origin: chosen for tests }
+  local/all-minilm-l6-v2-int8: { floor: 0.02, threshold: 0.2, origin: chosen for tests }
 `,
 };
 

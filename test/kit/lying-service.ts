@@ -86,7 +86,7 @@ export const writer = { user: "wendy", groups: ["writers"] };
 export async function lyingService(): Promise<LyingService> {
   const policy = policyFolder(policyFiles);
   const dataDir = await mkdtemp(join(tmpdir(), "reticent-lying-"));
-  const config = defaultConfig({ port: 0, dataDir, policyDir: policy.dir, logLevel: "silent" });
+  const config = defaultConfig({ embedder: "hashed", port: 0, dataDir, policyDir: policy.dir, logLevel: "silent" });
   let index: LyingIndex;
   let service: RunningService;
   const start = async (before: LyingIndex["written"], recheck?: Recheck) => {

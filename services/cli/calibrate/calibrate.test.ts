@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const known = (samples: readonly Sample[]): Sample[] =>
   samples.map((sample) => {
     const { cosine = 0, bm25 = 0, missing = 0, noise = 0 } = sample.features;
-    const features = { best_similarity: cosine, best_bm25: bm25, missing_terms: missing, visible_chunks: noise };
+    const features = { best_similarity: cosine, agreement: bm25, missing_terms: missing, visible_chunks: noise };
     return { ...sample, features };
   });
 const write = (name: string, samples: readonly Sample[], from: typeof origin | null = origin): string => {
@@ -57,7 +57,7 @@ test("several sets are fitted offline into one file, the same bytes for the same
     audience: null,
     regularisation: 0.003,
   });
-  expect(file.features.map((term) => term.name)).toEqual(["best_bm25", "best_similarity", "missing_terms"]);
+  expect(file.features.map((term) => term.name)).toEqual(["agreement", "best_similarity", "missing_terms"]);
   expect(file.fitted_on).toBe("300 labelled questions of other, set");
   const report = JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as { sets: unknown[] };
   expect(report.sets).toHaveLength(2);
@@ -72,7 +72,7 @@ test("a calibration that is worse than the one in force is not written: exit cod
   const before = readFileSync(out, "utf8");
   // The same again is no worse, though the one in force has seen every question.
   expect((await calibrate(...good)).code).toBe(0);
-  const worse = [...good, "--without", "best_bm25", "--without", "best_similarity"];
+  const worse = [...good, "--without", "agreement", "--without", "best_similarity"];
   const refused = await calibrate(...worse);
   expect(refused.code).toBe(1);
   expect(refused.err).toMatch(
@@ -101,9 +101,9 @@ test("what does not allow a calibration is one line with a code and exit code 1:
   expect((await calibrate("--features", group)).err).toContain("too-few-groups");
   const flat = write(
     "flat.jsonl",
-    samples.map((sample) => ({ ...sample, features: { best_bm25: 1 } })),
+    samples.map((sample) => ({ ...sample, features: { agreement: 1 } })),
   );
-  expect((await calibrate("--features", flat)).err).toContain("constant-feature: always the same value: best_bm25");
+  expect((await calibrate("--features", flat)).err).toContain("constant-feature: always the same value: agreement");
   const mixed = write(
     "mixed.jsonl",
     samples.map((sample, at) => (at === 9 ? { ...sample, features: {} } : sample)),

@@ -88,7 +88,7 @@ test("text that must never come out fails the run wherever it does, and so does 
     { ...query("what is gamma", stan, ["closed/c.md"]), expect: { outcome: "abstained", reason: "stale" } },
   ]);
   let stderr = "";
-  const code = await run([folder, "--json"], {
+  const code = await run([folder, "--json", "--embedder", "hashed"], {
     stdout: { write: () => undefined },
     stderr: { write: (text: string) => (stderr += text) },
     env: {},
