@@ -143,9 +143,13 @@ test("a thread that fails at anything but a search says so once and ends; a fail
   for (const start of [inThread, inPlace]) {
     const replies: unknown[] = [];
     const { promise, resolve } = Promise.withResolvers<unknown>();
+    const answered = Promise.withResolvers<void>();
     let downs = 0;
     const link = start({
-      reply: (reply) => replies.push(reply),
+      reply: (reply) => {
+        replies.push(reply);
+        answered.resolve();
+      },
       down: (cause) => {
         downs += 1;
         resolve(cause);
@@ -153,6 +157,8 @@ test("a thread that fails at anything but a search says so once and ends; a fail
     });
     const search = { vector: direction(0), terms: [], limit: 1, density: false, fingerprint };
     link.post({ kind: "search", id: 7, selection: 99, ...search });
+    // A thread that ends takes with it what it said last: the reply has to be here before.
+    await answered.promise;
     link.post({ kind: "add", ...bad });
     expect(await promise).toBeInstanceOf(Error);
     await link.stop();
