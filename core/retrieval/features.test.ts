@@ -62,6 +62,6 @@ test("a token that the best hit does not meet shows as uncovered weight and as t
   const tokens = { weights: [1, 0.5], matches: [Float64Array.of(0.9, 0.2), Float64Array.of(0.4, 0.4)] };
   const features = featuresOf({ ...base, tokens });
   expect(features.maxsim_lowest).toBe(0.2);
-  expect(features.maxsim_uncovered).toBeCloseTo(1 / 3, 6);
+  expect(features.maxsim_uncovered_5).toBeCloseTo(1 / 3, 6);
   expect(features.maxsim_top).toBeCloseTo(2 / 3, 6);
 });

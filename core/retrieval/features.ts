@@ -201,8 +201,8 @@ function titleFeatures(ranked: readonly RankedCandidate[]) {
   };
 }
 
-/** A token below this cosine is not met. */
-const met = 0.5;
+/** A token below these cosines is not met at all, met by something related, not met by the same thing. */
+const metAbove = [0.4, 0.5, 0.6, 0.7] as const;
 
 /** How well the query's tokens are met by the best of the first hits. */
 function tokenFeatures({ weights, matches }: MetTokens) {
@@ -215,7 +215,13 @@ function tokenFeatures({ weights, matches }: MetTokens) {
     .toSorted((a, b) => b.weight - a.weight || a.token - b.token)
     .map(({ token }) => token);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const uncovered = weights.reduce((sum, weight, token) => sum + ((first[token] ?? 0) < met ? weight : 0), 0);
+  const uncovered = (floor: number, match: TokenMatches): number =>
+    total > 0 ? weights.reduce((sum, weight, token) => sum + ((match[token] ?? 0) < floor ? weight : 0), 0) / total : 0;
+  const union = Float64Array.from(weights, (_, token) =>
+    matches.slice(0, hitsRead).reduce((most, match) => Math.max(most, match[token] ?? -1), -1),
+  );
+  const others = matches.slice(1);
+  const typical = Float64Array.from(weights, (_, token) => meanOf(others.map((match) => match[token] ?? 0)));
   return {
     maxsim_top: means[0] ?? 0,
     maxsim_best: sorted[0] ?? 0,
@@ -223,6 +229,13 @@ function tokenFeatures({ weights, matches }: MetTokens) {
     maxsim_gap_5: sorted.length === 0 ? 0 : (sorted[0] ?? 0) - (sorted[Math.min(4, sorted.length - 1)] ?? 0),
     maxsim_lowest: heavy.reduce((least, token) => Math.min(least, first[token] ?? 0), heavy.length === 0 ? 0 : 1),
     maxsim_rarest_3: meanOf(heavy.slice(0, 3).map((token) => first[token] ?? 0)),
-    maxsim_uncovered: total > 0 ? uncovered / total : 0,
+    maxsim_uncovered_4: uncovered(metAbove[0], first),
+    maxsim_uncovered_5: uncovered(metAbove[1], first),
+    maxsim_uncovered_6: uncovered(metAbove[2], first),
+    maxsim_uncovered_7: uncovered(metAbove[3], first),
+    maxsim_union: weightedMatch(union, weights),
+    maxsim_union_uncovered: uncovered(metAbove[1], union),
+    // How much better the first hit meets the query's tokens than the other candidates do.
+    maxsim_above_others: others.length === 0 ? 0 : (means[0] ?? 0) - weightedMatch(typical, weights),
   };
 }
