@@ -118,7 +118,7 @@ test("wrong usage is one line and exit code 2", async () => {
   };
   await expectUsage("one of --labels, --features and --self");
   await expectUsage("one of --labels, --features and --self", "--self", "--features", features);
-  await expectUsage("--split goes with --labels", "--features", features, "--split", "test");
+  await expectUsage("--split goes with --labels and --features", "--self", "--split", "test");
   await expectUsage("--regularisation: a number", "--features", features, "--regularisation", "0");
   await expectUsage("--conformal: a number", "--features", features, "--conformal", "2");
   await expectUsage("give --model and --fingerprint", "--features", features, "--out", join(folder, "out.json"));

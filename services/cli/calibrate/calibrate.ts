@@ -55,7 +55,7 @@ async function calibrateCommand(args: readonly string[], terminal: Terminal): Pr
     }
     const from =
       options.kind === "features"
-        ? readFeatures(options.files, given(options))
+        ? readFeatures(options.files, given(options), options.split)
         : await askLabels(readLabels(options), options, terminal);
     const sets = [...new Set(from.samples.map((sample) => sample.set))].toSorted().join(", ");
     const fittedOn = `${from.samples.length} labelled questions of ${sets}`.slice(0, 500);

@@ -26,6 +26,11 @@ const lineSchema = z.strictObject({
   features: z.record(featureNameSchema, z.number()),
   model: z.string().min(1).optional(),
   fingerprint: z.string().min(1).optional(),
+  split: z.string().nullish(),
+  // What an evaluation writes beside: of no use here.
+  confidence: z.number().nullish(),
+  kind: z.string().nullish(),
+  user: z.string().nullish(),
 });
 
 /** The lines that `--features-out` writes and `--features` reads. */
@@ -35,13 +40,19 @@ export function featureLines({ samples, origin }: Collected): string {
 
 /**
  * Reads feature files. A line without a set belongs to one named after its file, one without a group to a group of its own.
+ * @param split the questions that are used, where a line names a split
  * @throws UsageError for what is not in the layout, a question twice in a set with the same judgement, or features of two models
  */
-export function readFeatures(files: readonly string[], given: Partial<FeatureOrigin>): Collected {
+export function readFeatures(
+  files: readonly string[],
+  given: Partial<FeatureOrigin>,
+  split: "calib" | "test" | "all" = "calib",
+): Collected {
   const samples: Sample[] = [];
   const origins = new Map<string, Partial<FeatureOrigin>>();
   for (const file of files) {
     for (const line of readLines(file, lineSchema)) {
+      if (split !== "all" && (line.split ?? split) !== split) continue;
       const set = line.set ?? basename(file, extname(file));
       const { id, answerable, features } = line;
       samples.push({ id, set, group: line.group ?? id, answerable, features, fold: line.fold ?? null });
