@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
@@ -85,6 +85,9 @@ test("edits of documents that the audience may not read change not one byte of a
     string,
     string,
   ];
+  // Copies lie where temporary files do; other runs on this machine have theirs elsewhere.
+  vi.stubEnv("TMPDIR", root);
+  onTestFinished(() => void vi.unstubAllEnvs());
   expect(await selfCalibrate(before)).toMatchObject({ code: 0, err: "" });
   // Employees do not read the books: a changed budget, a new page and a deleted one.
   const finance = join(root, "finance");
@@ -126,7 +129,7 @@ test("a published calibration is in the next answer; a broken or foreign one is 
   const made = join(root, "employees.json");
   expect((await selfCalibrate(made)).code).toBe(0);
   const published = join(policyDir, "calibration", "employees.json");
-  await mkdir(join(policyDir, "calibration"));
+  await mkdir(join(policyDir, "calibration"), { recursive: true });
   await cp(made, published);
   const trust = join(policyDir, "trust.yaml");
   const naming = "    tenants: { halden: calibration/employees.json }\n    floor: 0.05";
