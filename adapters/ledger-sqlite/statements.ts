@@ -39,6 +39,20 @@ export function prepareStatements(database: DatabaseSync) {
       `SELECT tenant, source, id FROM documents d WHERE ${isLagging} ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
     ),
 
+    countLagging: database.prepare(`SELECT count(*) AS count FROM documents d WHERE tenant = :tenant AND ${isLagging}`),
+
+    activeFingerprint: database.prepare("SELECT fingerprint FROM active_fingerprint"),
+    activate: database.prepare("INSERT OR REPLACE INTO active_fingerprint (one, fingerprint) VALUES (1, ?)"),
+    // `keep` is a JSON array.
+    otherwiseIndexed: database.prepare(
+      `SELECT DISTINCT tenant, source, id FROM generations
+       WHERE state IN ('announced', 'live') AND fingerprint NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
+    ),
+    retireOthers: database.prepare(
+      `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND state IN ('announced', 'live')
+       AND fingerprint NOT IN (SELECT value FROM json_each(?))`,
+    ),
+
     announce: database.prepare(
       `INSERT OR IGNORE INTO generations (tenant, source, id, fingerprint, generation, state)
        VALUES (?, ?, ?, ?, ?, 'announced')`,

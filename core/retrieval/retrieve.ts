@@ -199,7 +199,7 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
   for (let round = 0; round < attempts; round++) {
     const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline);
     if (set === "replaced") continue;
-    const evidence = await weigh(dependencies.index, set, question, input.denseWeight);
+    const evidence = await weigh(dependencies.index, query.fingerprint, set, question, input.denseWeight);
     if (evidence === "replaced") continue;
     const { ranked, features } = evidence;
     const value = round6(confidence.confidence(features));
@@ -208,7 +208,10 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
     if (decision.outcome === "abstained" || query.filter.eligible === null)
       return { ...base, chosen: [], withinTopK: [] };
     const withinTopK = decision.survivors.slice(0, request.top_k);
-    const texts = await dependencies.index.texts(withinTopK.map((candidate) => candidate.chunkId));
+    const texts = await dependencies.index.texts(
+      withinTopK.map((candidate) => candidate.chunkId),
+      query.fingerprint,
+    );
     const read = withinTopK.flatMap((candidate) => {
       const text = texts.get(candidate.chunkId);
       if (text === undefined) return [];

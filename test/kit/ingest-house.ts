@@ -62,7 +62,10 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
   const chunks = async (key: DocumentKey) => {
     const [record] = await ledger.read([key]);
     const generations = Array.from({ length: record?.lastGeneration ?? 0 }, (_, number) => number + 1);
-    const texts = await index.texts(generations.map((generation) => chunkIdOf(key, generation, 0)));
+    const texts = await index.texts(
+      generations.map((generation) => chunkIdOf(key, generation, 0)),
+      fingerprint,
+    );
     return generations.flatMap((generation) => {
       const text = texts.get(chunkIdOf(key, generation, 0))?.text;
       return text === undefined ? [] : [{ generation, text }];
