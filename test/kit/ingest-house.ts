@@ -24,6 +24,7 @@ afterEach(() => {
 /** Real ledger, index and encoder over one file; the clock is the test's. */
 export interface IngestHouse extends WorkerParts {
   readonly fingerprint: string;
+  readonly fingerprints: readonly string[];
   /** Moves the clock. */
   pass(ms: number): void;
   /** Indexes a document, with ports replaced where a test holds one. */
@@ -75,6 +76,7 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
   return {
     ...parts,
     fingerprint,
+    fingerprints: [fingerprint],
     pass(ms) {
       now += ms;
     },
@@ -85,7 +87,7 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
         ledger,
         index,
         queue: { wake: async (key) => void woken.push(key) },
-        fingerprint,
+        fingerprints: () => [fingerprint],
         clock,
         graceMs: 1_000,
         sweepMs: 60_000,
