@@ -226,7 +226,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     index,
     queue,
     fingerprints: () => models.written(),
-    advance: () => models.advance(),
+    advance: (lagging) => models.advance(lagging),
     clock,
     graceMs: config.graceMs,
     sweepMs: config.sweepMs,

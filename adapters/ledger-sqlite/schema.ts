@@ -38,7 +38,7 @@ export const ledgerSchema = `
     wanted_generation INTEGER,
     accepted_at INTEGER,
     failed INTEGER NOT NULL CHECK (failed IN (0, 1)),
-    -- The fingerprint under which the wanted generation went live last; NULL until it is live at all.
+    -- Fingerprints under which the wanted generation is live, with spaces between; NULL until it is live at all.
     settled_under TEXT,
     PRIMARY KEY (tenant, source, id)
   ) STRICT;

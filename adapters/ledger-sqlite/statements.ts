@@ -2,11 +2,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { documentColumns } from "./rows.ts";
 
 const keyIs = "tenant = ? AND source = ? AND id = ?";
-// The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under
-// another fingerprint is a hint from the index; the last condition is exact.
+// The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under it is a hint that the
+// index alone can give, without a look at the row; the last condition is exact.
 const isLagging = `
   wanted_generation IS NOT NULL AND failed = 0
-  AND settled_under IS NOT :fingerprint
+  AND instr(' ' || coalesce(settled_under, '') || ' ', ' ' || :fingerprint || ' ') = 0
   AND NOT EXISTS (
     SELECT 1 FROM generations g
     WHERE g.tenant = d.tenant AND g.source = d.source AND g.id = d.id

@@ -66,7 +66,7 @@ test("a change goes on beside the answers, is made when nothing is missing, and 
   expect((await start(testEncoder("a", 0), testEncoder("b", 1))).active()).toBe(a);
   const [record] = await ledger.read([keyOf("one")]);
   expect(Object.keys(record?.live ?? {}).toSorted()).toEqual([a, b]);
-  await start(testEncoder("a", 0));
+  await (await start(testEncoder("a", 0))).advance();
   expect(events.at(-1)).toEqual({ kind: "retired", documents: 2 });
   expect(Object.keys((await ledger.read([keyOf("one")]))[0]?.live ?? {})).toEqual([a]);
 });
@@ -77,6 +77,7 @@ test("a previous encoder that is not the active one answers nothing, and the act
   await ledger.putDocument(putOf(keyOf("page")));
   await makeLive(ledger, keyOf("page"), a);
   const models = await start(testEncoder("b", 1), testEncoder("c", 2));
+  await models.advance();
   expect([models.written(), models.problems()]).toEqual([[b], ["reindexing"]]);
   expect(c).not.toBe(models.active());
   expect(Object.keys((await ledger.read([keyOf("page")]))[0]?.live ?? {})).toEqual([a]);

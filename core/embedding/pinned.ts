@@ -9,7 +9,9 @@ import { probeDrift, toleratedDrift } from "./probes.ts";
 /** How often the probe sentences are asked again, ms. */
 export const probeIntervalMs = 3_600_000;
 /** Documents retired per commit; between two, requests get their turn. */
-const retireBatch = 200;
+const retireBatch = 50;
+/** Commits of that kind per step, so that a shutdown does not wait for a whole corpus. */
+const retireBatches = 20;
 
 /** What happened to the deployment's model, for the log. */
 export type PinnedModelEvent =
@@ -70,9 +72,10 @@ export interface PinnedModel {
   /**
    * One step: asks the probes when it is time, makes the configured fingerprint active when nothing is missing under it, retires
    * fingerprints that nobody keeps.
+   * @param lagging fingerprints that are known to lack documents now, which need not be asked about again
    * @throws AppError `ledger-unavailable`
    */
-  advance(): Promise<void>;
+  advance(lagging?: ReadonlySet<string>): Promise<void>;
   /** @param tenant whose documents are counted: a caller must not learn how many others have */
   status(tenant: string): Promise<readonly EncoderStatus[]>;
 }
@@ -92,7 +95,7 @@ export async function openPinnedModel(options: PinnedModelOptions): Promise<Pinn
   const { ledger, configured } = options;
   if ((await ledger.activeFingerprint()) === undefined) await ledger.activate(undefined, configured.model.fingerprint);
   const pinned = new Pinned(options);
-  await pinned.advance();
+  await pinned.decide();
   return pinned;
 }
 
@@ -103,6 +106,7 @@ class Pinned implements PinnedModel {
   #active = "";
   /** Nothing writes under another fingerprint, so this has to be done once per active fingerprint. */
   #retiredFor: string | undefined;
+  #retired = 0;
 
   constructor(options: PinnedModelOptions) {
     const { configured, previous } = options;
@@ -154,24 +158,19 @@ class Pinned implements PinnedModel {
     ];
   }
 
-  async advance(): Promise<void> {
-    const { ledger } = this.#options;
+  async advance(lagging?: ReadonlySet<string>): Promise<void> {
+    await this.decide(lagging);
+    if (this.#retiredFor !== this.#active) await this.#retire();
+  }
+
+  /** {@link advance} without what may take long. */
+  async decide(lagging: ReadonlySet<string> = new Set()): Promise<void> {
     // The deployment's, not ours: another process may have switched it.
     await this.#look();
     for (const encoder of this.#encoders()) await this.#probe(encoder);
     const to = this.#configured;
-    if (this.#active !== to.fingerprint && to.probes.state === "steady") await this.#switch(to.fingerprint);
-    if (this.#retiredFor === this.#active) return;
-    const keep = this.#encoders().map(({ fingerprint }) => fingerprint);
-    let documents = 0;
-    for (;;) {
-      const retired = await ledger.retireOthers(keep, retireBatch);
-      documents += retired;
-      if (retired < retireBatch) break;
-      await nextTurn();
-    }
-    this.#retiredFor = this.#active;
-    if (documents > 0) this.#options.onEvent({ kind: "retired", documents });
+    const mayBeComplete = to.probes.state === "steady" && !lagging.has(to.fingerprint);
+    if (this.#active !== to.fingerprint && mayBeComplete) await this.#switch(to.fingerprint);
   }
 
   async status(tenant: string): Promise<readonly EncoderStatus[]> {
@@ -184,6 +183,23 @@ class Pinned implements PinnedModel {
         probes,
       })),
     );
+  }
+
+  async #retire(): Promise<void> {
+    const { ledger, onEvent } = this.#options;
+    const active = this.#active;
+    const keep = this.#encoders().map(({ fingerprint }) => fingerprint);
+    for (let batch = 0; batch < retireBatches; batch++) {
+      const retired = await ledger.retireOthers(keep, retireBatch);
+      this.#retired += retired;
+      if (retired < retireBatch) {
+        this.#retiredFor = active;
+        if (this.#retired > 0) onEvent({ kind: "retired", documents: this.#retired });
+        this.#retired = 0;
+        return;
+      }
+      await nextTurn();
+    }
   }
 
   /** What is accepted between the question and the switch replaces a text that is live under both: no document is ever away. */

@@ -19,8 +19,11 @@ export interface ReconcilerOptions {
   readonly sweepMs: number;
   /** Told of what a sweep could not do; the next one tries again. Must not throw. */
   readonly onError: (error: unknown) => void;
-  /** What is to be looked at after the wake-ups and before the collection, e.g. whether a change of the model is complete. */
-  readonly advance?: () => Promise<void>;
+  /**
+   * What is to be looked at after the wake-ups and before the collection, e.g. whether a change of the model is complete. Given the
+   * fingerprints under which this sweep found something lagging.
+   */
+  readonly advance?: (lagging: ReadonlySet<string>) => Promise<void>;
   /** Housekeeping at the end of each sweep, e.g. to empty a write-ahead log of erased text. */
   readonly maintain?: () => void | Promise<void>;
 }
@@ -53,10 +56,12 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  async function wakeLagging(): Promise<number> {
+  async function wakeLagging(behind: Set<string>): Promise<number> {
     const lagging = new Map<string, DocumentKey>();
     for (const fingerprint of fingerprints()) {
-      for (const key of await ledger.lagging(fingerprint, limits.pageSize)) lagging.set(keyString(key), key);
+      const keys = await ledger.lagging(fingerprint, limits.pageSize);
+      if (keys.length > 0) behind.add(fingerprint);
+      for (const key of keys) lagging.set(keyString(key), key);
     }
     for (const key of lagging.values()) await queue.wake(key, "background");
     return lagging.size;
@@ -95,8 +100,9 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   function sweep(): Promise<SweepResult> {
     running ??= (async () => {
       // Apart, so that a trouble with one does not keep the other from happening.
-      const woken = await attempt(wakeLagging, 0);
-      await attempt(async () => options.advance?.(), undefined);
+      const behind = new Set<string>();
+      const woken = await attempt(() => wakeLagging(behind), 0);
+      await attempt(async () => options.advance?.(behind), undefined);
       const collected = await attempt(collect, 0);
       await attempt(async () => options.maintain?.(), undefined);
       return { woken, collected };
