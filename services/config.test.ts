@@ -11,6 +11,16 @@ test("an empty variable means that it is not set, for every setting", () => {
   expect(parseConfig(Object.fromEntries(names.map((name) => [name, ""])))).toEqual(config);
 });
 
+test("the encoder used before is another one", () => {
+  expect(parseConfig({}).previousEmbedder).toBeUndefined();
+  const both = { RETICENT_EMBEDDER: "hashed", RETICENT_EMBEDDER_PREVIOUS: "minilm" };
+  expect(parseConfig(both)).toMatchObject({ embedder: "hashed", previousEmbedder: "minilm" });
+  expect(() => parseConfig({ RETICENT_EMBEDDER_PREVIOUS: "minilm" })).toThrow(
+    /^RETICENT_EMBEDDER_PREVIOUS: must be another/,
+  );
+  expect(() => parseConfig({ RETICENT_EMBEDDER_PREVIOUS: "other" })).toThrow(/^RETICENT_EMBEDDER_PREVIOUS: /);
+});
+
 test("a number is written as one, and whatever else stands there is refused by name", () => {
   expect(parseConfig({ RETICENT_PORT: "0" }).port).toBe(0);
   for (const value of [" ", "8080 ", "0x10", "1e3", "-1", "65536", "80.5", "x"]) {
