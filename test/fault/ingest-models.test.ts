@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
+import { nobody } from "#core/access/acl.ts";
 import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
 import { giveUp, IndexingError } from "#core/ingest/worker.ts";
-import { keyOf, putOf } from "#test/kit/documents.ts";
+import { recheck } from "#core/retrieval/recheck.ts";
+import { grantTo, keyOf, putOf, visibleTo } from "#test/kit/documents.ts";
 import { testEncoder } from "#test/kit/encoder.ts";
+import { hold } from "#test/kit/hold.ts";
 import { ingestHouse } from "#test/kit/ingest-house.ts";
 
 const key = keyOf("page");
@@ -55,4 +58,22 @@ test("a sweep wakes what any of the fingerprints lacks, each document once and i
   });
   expect((await sweep()).woken).toBe(2);
   expect(woken.toSorted()).toEqual(["none background", "one background"]);
+});
+
+test("a revoke that is acknowledged while a document is being embedded for another model holds under both", async () => {
+  const house = await ingestHouse();
+  await house.ledger.putDocument(putOf(key, { access: grantTo("everyone") }));
+  await house.work(key);
+  const embedding = hold(testEncoder("b", 1), "embed", "after");
+  const working = makePinnedWorker(house, { indexing: () => [house.embedder, embedding.port] })(key);
+  await embedding.reached;
+  await house.ledger.putAccess({ key, access: nobody });
+  embedding.release();
+  await working;
+  const [record] = await house.ledger.read([key]);
+  expect(Object.keys(record?.live ?? {}).toSorted()).toEqual([house.fingerprint, other].toSorted());
+  for (const fingerprint of [house.fingerprint, other]) {
+    expect(recheck(record, 1, visibleTo([]), fingerprint)).toBe("hidden");
+    expect(recheck(record, 1, visibleTo(["group:hr"]), fingerprint)).toBe("hidden");
+  }
 });
