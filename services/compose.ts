@@ -9,6 +9,7 @@ import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
+import { openSqliteProbes } from "#adapters/ledger-sqlite/probes.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { localQueue } from "#adapters/queue-local/queue.ts";
 import { DataDirectoryUnusable } from "#adapters/sqlite/data-directory.ts";
@@ -17,15 +18,18 @@ import { type DataDirectoryLock, lockDataDirectory } from "#adapters/sqlite/lock
 import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
 import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
 import { calibrationProblems } from "#core/calibration/published.ts";
+import { openPinnedModel } from "#core/embedding/pinned.ts";
+import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
 import { type DocumentChanges, documentChanges } from "#core/ingest/changes.ts";
 import { makeReconciler } from "#core/ingest/reconciler.ts";
-import { giveUp, makeWorker } from "#core/ingest/worker.ts";
+import { giveUp } from "#core/ingest/worker.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { TokenVerifier } from "#core/ports/identity.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { Policy } from "#core/ports/policy.ts";
+import type { ProbeStore } from "#core/ports/probes.ts";
 import type { TraceStore } from "#core/ports/trace.ts";
 import { type Recheck, recheck } from "#core/retrieval/recheck.ts";
 import { makeRetrieve } from "#core/retrieval/retrieve.ts";
@@ -37,12 +41,16 @@ import { indexerApp } from "#services/indexer/app.ts";
 import { watchWrites } from "#services/indexer/write-health.ts";
 import { queryApp } from "#services/query/app.ts";
 import { ConfigError, type EmbedderName, type ServiceConfig } from "./config.ts";
+import { logModel, logPolicy } from "./log.ts";
 
 /** The adapters that a service runs on. */
 export interface Ports {
   readonly ledger: Ledger;
   readonly index: VectorIndex;
   readonly embedder: Embedder;
+  /** The encoder used before, or to go back to. */
+  readonly previousEmbedder?: Embedder;
+  readonly probes: ProbeStore;
   readonly policy: Policy;
   readonly verifier: TokenVerifier;
   readonly traces: TraceStore;
@@ -111,13 +119,17 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     const clock: Clock = Date.now;
     const embedder = await openEmbedder(config.embedder, config.vectorFile);
     closers.push(() => embedder.close());
+    const { previousEmbedder: previousName } = config;
+    const previousEmbedder = previousName === undefined ? undefined : await openEmbedder(previousName);
+    if (previousEmbedder !== undefined) closers.push(() => previousEmbedder.close());
+    const inUse = [embedder, ...(previousEmbedder === undefined ? [] : [previousEmbedder])].map((one) => one.model);
     const policy = await openPolicy({
       dir: config.policyDir,
-      requiredModels: [embedder.model.name],
+      requiredModels: inUse.map(({ name }) => name),
       pollMs: config.policyPollMs,
       rejectedMaxAgeMs: config.rejectedPolicyMaxAgeMs,
       clock,
-      accept: ({ trust }) => calibrationProblems(trust, embedder.model),
+      accept: ({ trust }) => inUse.flatMap((model) => calibrationProblems(trust, model)),
       onEvent: onPolicyEvent,
     });
     closers.push(() => policy.close());
@@ -128,6 +140,7 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     closers.push(() => database.close());
     const ledger = await openingFile(ledgerFile, ledgerAdvice, () => openSqliteLedger({ database, clock }));
     closers.push(() => ledger.close());
+    const probes = await openingFile(ledgerFile, ledgerAdvice, async () => openSqliteProbes(database));
     const { model } = embedder;
     const index = await openingFile(ledgerFile, ledgerAdvice, () =>
       openSqliteIndex({ database, live: ledger.live, model }),
@@ -143,6 +156,8 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       ledger,
       index,
       embedder,
+      ...(previousEmbedder === undefined ? {} : { previousEmbedder }),
+      probes,
       policy,
       verifier,
       traces,
@@ -183,23 +198,35 @@ function dataFiles(dir: string): { readonly ledgerFile: string; readonly traceFi
 
 /** Puts routes, worker and reconciler on top of the ports, and listens. */
 export async function serve(ports: Ports, config: ServiceConfig, app: FastifyInstance): Promise<RunningService> {
-  const { ledger, index, embedder, policy, verifier, traces, clock } = ports;
-  const { fingerprint } = embedder.model;
+  const { ledger, index, policy, verifier, traces, clock } = ports;
+  const models = await openPinnedModel({
+    ledger,
+    probes: ports.probes,
+    configured: ports.embedder,
+    ...(ports.previousEmbedder === undefined ? {} : { previous: ports.previousEmbedder }),
+    clock,
+    onEvent: (event) => logModel(app, event),
+  }).catch(async (error: unknown) => {
+    await ports.close();
+    throw error;
+  });
+  const fingerprint = () => models.active();
   const changes: DocumentChanges = documentChanges();
-  const ingest = { ledger, index, embedder, clock, changes };
+  const ingest = { ledger, index, clock, changes };
   const queue = localQueue({
     concurrency: indexingConcurrency,
     maxAttempts: 5,
     backoffMs: 200,
     maxBackoffMs: 30_000,
-    onGiveUp: giveUp(ingest),
+    onGiveUp: giveUp({ ...ingest, active: fingerprint }),
     onError: (key, error) => app.log.warn({ source: key.source, err: error }, "indexing failed, will be tried again"),
   });
   const reconciler = makeReconciler({
     ledger,
     index,
     queue,
-    fingerprint,
+    fingerprints: () => models.written(),
+    advance: (lagging) => models.advance(lagging),
     clock,
     graceMs: config.graceMs,
     sweepMs: config.sweepMs,
@@ -225,7 +252,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     await app.register(queryApp, {
       retrieve: makeRetrieve({
         policy,
-        embedder,
+        embedder: () => models.answering(),
         index,
         ledger,
         recheck: ports.recheck,
@@ -237,7 +264,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
       policy,
       ledger,
       fingerprint,
-      model: embedder.model,
+      models,
       clock,
       isClosing: () => closing !== undefined,
       isWritable: written.isWritable,
@@ -249,10 +276,11 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
       queue,
       changes,
       fingerprint,
+      written: () => models.written(),
       recheck: ports.recheck,
       waitMs: Math.floor(config.deadlineMs * 0.9),
     });
-    queue.start(makeWorker(ingest));
+    queue.start(makePinnedWorker(ingest, models));
     reconciler.start();
     const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
     return { url, app, close };
@@ -265,9 +293,4 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
 /** `localhost` as one address: Fastify would open a second server for the other one, and close that without finishing its requests. */
 async function oneAddress(host: string): Promise<string> {
   return host === "localhost" ? (await lookup(host)).address : host;
-}
-
-function logPolicy(app: FastifyInstance, event: PolicyEvent): void {
-  if (event.kind === "loaded") app.log.info(event, "policy in force");
-  else app.log.error(event, "policy edit rejected; the last good revision stays in force");
 }

@@ -6,9 +6,19 @@ test("an empty variable means that it is not set, for every setting", () => {
   const names = [
     "RETICENT_HOST RETICENT_PORT RETICENT_DATA RETICENT_POLICIES RETICENT_ISSUERS RETICENT_AUDIENCE RETICENT_RATE_LIMIT",
     "RETICENT_DEADLINE_MS RETICENT_GRACE_MS RETICENT_SWEEP_MS RETICENT_POLICY_POLL_MS RETICENT_REJECTED_POLICY_HOURS",
-    "RETICENT_TRACE_DAYS RETICENT_TRACE_COUNT RETICENT_LOG_LEVEL RETICENT_EMBEDDER",
+    "RETICENT_TRACE_DAYS RETICENT_TRACE_COUNT RETICENT_LOG_LEVEL RETICENT_EMBEDDER RETICENT_EMBEDDER_PREVIOUS",
   ].flatMap((line) => line.split(" "));
   expect(parseConfig(Object.fromEntries(names.map((name) => [name, ""])))).toEqual(config);
+});
+
+test("the encoder used before is another one", () => {
+  expect(parseConfig({}).previousEmbedder).toBeUndefined();
+  const both = { RETICENT_EMBEDDER: "hashed", RETICENT_EMBEDDER_PREVIOUS: "minilm" };
+  expect(parseConfig(both)).toMatchObject({ embedder: "hashed", previousEmbedder: "minilm" });
+  expect(() => parseConfig({ RETICENT_EMBEDDER_PREVIOUS: "minilm" })).toThrow(
+    /^RETICENT_EMBEDDER_PREVIOUS: must be another/,
+  );
+  expect(() => parseConfig({ RETICENT_EMBEDDER_PREVIOUS: "other" })).toThrow(/^RETICENT_EMBEDDER_PREVIOUS: /);
 });
 
 test("a number is written as one, and whatever else stands there is refused by name", () => {

@@ -26,6 +26,8 @@ export interface ServiceConfig {
   readonly rejectedPolicyMaxAgeMs: number;
   readonly traceRetention: { readonly maxAgeMs: number; readonly maxCount: number };
   readonly embedder: EmbedderName;
+  /** The encoder that the documents were indexed with so far, or that the deployment may go back to. */
+  readonly previousEmbedder?: EmbedderName;
   /** A file that keeps vectors from one evaluation to the next; no setting of a service. */
   readonly vectorFile?: string;
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
@@ -66,6 +68,11 @@ const environmentSchema = z
     RETICENT_TRACE_COUNT: whole(0, 10_000_000, 100_000),
     RETICENT_LOG_LEVEL: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
     RETICENT_EMBEDDER: embedderName,
+    RETICENT_EMBEDDER_PREVIOUS: z.enum(embedderNames).optional(),
+  })
+  .refine((env) => env.RETICENT_EMBEDDER_PREVIOUS !== env.RETICENT_EMBEDDER, {
+    path: ["RETICENT_EMBEDDER_PREVIOUS"],
+    message: "must be another encoder than RETICENT_EMBEDDER",
   })
   .refine((env) => env.RETICENT_GRACE_MS > env.RETICENT_DEADLINE_MS, {
     path: ["RETICENT_GRACE_MS"],
@@ -112,6 +119,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     rejectedPolicyMaxAgeMs: settings.RETICENT_REJECTED_POLICY_HOURS * 3_600_000,
     traceRetention: { maxAgeMs: settings.RETICENT_TRACE_DAYS * dayMs, maxCount: settings.RETICENT_TRACE_COUNT },
     embedder: settings.RETICENT_EMBEDDER,
+    ...(settings.RETICENT_EMBEDDER_PREVIOUS === undefined
+      ? {}
+      : { previousEmbedder: settings.RETICENT_EMBEDDER_PREVIOUS }),
     logLevel: settings.RETICENT_LOG_LEVEL,
   };
 }

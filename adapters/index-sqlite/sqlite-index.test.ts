@@ -47,7 +47,7 @@ test("a lost database is an unavailable index, with the cause kept for the log",
   const index = await open({ database, live: new ContractLive() });
   database.close();
   await expect(index.write(one)).rejects.toMatchObject({ code: "index-unavailable", cause: expect.any(Error) });
-  await expect(index.texts(["x"])).rejects.toMatchObject({ code: "index-unavailable" });
+  await expect(index.texts(["x"], fingerprint)).rejects.toMatchObject({ code: "index-unavailable" });
   await expect(open({ database, live: new ContractLive() })).rejects.toMatchObject({
     code: "index-unavailable",
   });
@@ -62,7 +62,7 @@ test("a damaged vector in the file stops the start instead of being searched", a
   database.close();
 });
 
-test("where two fingerprints share a chunk id, the text is that of the model in use", async () => {
+test("where two fingerprints share a chunk id, the text is that of the fingerprint that is asked for", async () => {
   const database = openDatabase(":memory:");
   const live = new ContractLive();
   for (const of of ["model-0", fingerprint, "model-z"]) {
@@ -71,7 +71,8 @@ test("where two fingerprints share a chunk id, the text is that of the model in 
   }
   const index = await open({ database, live });
   const id = one.chunks[0]?.chunkId ?? "";
-  expect((await index.texts([id])).get(id)?.text).toBe(fingerprint);
+  for (const of of ["model-0", fingerprint, "model-z"]) expect((await index.texts([id], of)).get(id)?.text).toBe(of);
+  expect((await index.texts([id], "none")).size).toBe(0);
   database.close();
 });
 

@@ -143,12 +143,12 @@ class SqliteIndex implements VectorIndex {
     });
   }
 
-  async texts(chunkIds: readonly string[]): Promise<ReadonlyMap<string, ChunkText>> {
-    return this.#run(() => this.#store.texts(chunkIds, this.#model.fingerprint));
+  async texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>> {
+    return this.#run(() => this.#store.texts(chunkIds, fingerprint));
   }
 
-  async tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>> {
-    return this.#run(() => this.#store.tokenOutputs(chunkIds, this.#model.fingerprint));
+  async tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>> {
+    return this.#run(() => this.#store.tokenOutputs(chunkIds, fingerprint));
   }
 
   async close(): Promise<void> {

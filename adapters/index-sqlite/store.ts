@@ -59,12 +59,11 @@ export class IndexStore {
     });
   }
 
-  /** Texts by chunk id, those of `fingerprint` first: another one may have cut the same generation otherwise. */
+  /** Texts by chunk id, of `fingerprint` alone: another one may have cut the same generation otherwise. */
   texts(chunkIds: readonly string[], fingerprint: string): Map<string, ChunkText> {
     const statement = this.#database.prepare(
       `SELECT c.chunk_id, c.body, c.heading_path, c.start_char, c.end_char, c.tokens FROM index_chunks c
-       JOIN index_generations g ON g.id = c.generation_id WHERE c.chunk_id = ?
-       ORDER BY g.fingerprint = ? DESC, g.fingerprint LIMIT 1`,
+       JOIN index_generations g ON g.id = c.generation_id WHERE c.chunk_id = ? AND g.fingerprint = ?`,
     );
     const found = new Map<string, ChunkText>();
     for (const chunkId of chunkIds) {

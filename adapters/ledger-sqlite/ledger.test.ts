@@ -89,6 +89,17 @@ test("a row that is not a record is an error, not a guess", async () => {
   await expect(ledger.read([keyOf("a")])).rejects.toMatchObject({ code: "ledger-unavailable" });
 });
 
+test("a file from before there was an active fingerprint is pinned to the one that most documents are live under", async () => {
+  const database = open();
+  const ledger = await openSqliteLedger({ database, clock });
+  for (const id of ["a", "b"]) await ledger.putDocument(putOf(keyOf(id)));
+  await makeLive(ledger, keyOf("a"), "few");
+  for (const id of ["a", "b"]) await makeLive(ledger, keyOf(id), "most");
+  expect(await ledger.activeFingerprint()).toBeUndefined();
+  database.exec("DROP TABLE active_fingerprint; DELETE FROM components WHERE name = 'active-fingerprint'");
+  expect(await (await openSqliteLedger({ database, clock })).activeFingerprint()).toBe("most");
+});
+
 test("the re-check reads rows, the search reads memory: neither follows a mistake of the other", async () => {
   const database = open();
   const ledger = await openSqliteLedger({ database, clock });

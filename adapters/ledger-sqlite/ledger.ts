@@ -5,7 +5,7 @@ import type { Ledger } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { LiveColumns, type LiveColumnsOptions } from "./live-columns.ts";
 import { recordOf } from "./rows.ts";
-import { ledgerSchema, ledgerSchemaVersion } from "./schema.ts";
+import { activeSchema, activeSchemaVersion, ledgerSchema, ledgerSchemaVersion } from "./schema.ts";
 import { SqliteLedger } from "./sqlite-ledger.ts";
 import { prepareStatements } from "./statements.ts";
 
@@ -24,6 +24,7 @@ export interface SqliteLedgerOptions extends LiveColumnsOptions {
 export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger & { live: LiveDocuments }> {
   const { database, clock } = options;
   ensureSchema(database, "ledger", ledgerSchemaVersion, ledgerSchema);
+  ensureSchema(database, "active-fingerprint", activeSchemaVersion, activeSchema);
   const statements = prepareStatements(database);
   const columns = new LiveColumns(options);
   for (const row of statements.searchable.iterate()) columns.apply(recordOf(row));

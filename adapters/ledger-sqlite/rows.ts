@@ -100,11 +100,10 @@ export function recordValues(record: DocumentRecord): SQLInputValue[] {
   ];
 }
 
-/** The fingerprint under which the wanted generation went live last, if any. */
+/** The fingerprints under which the wanted generation is live, which hold no space themselves. */
 function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | null {
   const current = Object.entries(all).filter(([, generation]) => generation.generation === goal?.generation);
-  const [last] = current.toSorted(([, a], [, b]) => (a.publishedAt < b.publishedAt ? 1 : -1));
-  return last?.[0] ?? null;
+  return current.length === 0 ? null : current.map(([fingerprint]) => fingerprint).join(" ");
 }
 
 /** @throws when the row is not one that {@link recordValues} wrote */

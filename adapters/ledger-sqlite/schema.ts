@@ -1,5 +1,21 @@
-/** Changes with every change of the tables below. */
+/** Changes with every change of {@link ledgerSchema}. */
 export const ledgerSchemaVersion = 1;
+
+/** Changes with every change of {@link activeSchema}. */
+export const activeSchemaVersion = 1;
+
+/**
+ * The active fingerprint, at most one row. A component of its own, so that a file that was made without it stays readable: there, the
+ * fingerprint that most documents are live under is the one that questions were answered from.
+ */
+export const activeSchema = `
+  CREATE TABLE active_fingerprint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    fingerprint TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO active_fingerprint
+    SELECT 1, fingerprint FROM generations WHERE state = 'live' GROUP BY fingerprint ORDER BY count(*) DESC, fingerprint LIMIT 1;
+`;
 
 /**
  * The ledger's tables. A document's id is stored as UTF-16BE bytes: compared byte by byte it sorts as `compareKeys` does (UTF-8
@@ -22,7 +38,7 @@ export const ledgerSchema = `
     wanted_generation INTEGER,
     accepted_at INTEGER,
     failed INTEGER NOT NULL CHECK (failed IN (0, 1)),
-    -- The fingerprint under which the wanted generation went live last; NULL until it is live at all.
+    -- Fingerprints under which the wanted generation is live, with spaces between; NULL until it is live at all.
     settled_under TEXT,
     PRIMARY KEY (tenant, source, id)
   ) STRICT;

@@ -3,7 +3,14 @@ import { transaction } from "#adapters/sqlite/transaction.ts";
 import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
-import { afterAccess, afterDelete, afterFailure, afterPublish, afterPut } from "#core/ingest/transitions.ts";
+import {
+  afterAccess,
+  afterDelete,
+  afterFailure,
+  afterPublish,
+  afterPut,
+  afterRetire,
+} from "#core/ingest/transitions.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type {
   DeleteDocument,
@@ -58,7 +65,7 @@ export class SqliteLedger implements Ledger {
       const key = keyValues(command.key);
       this.#sql.retireAnnounced.run(now, ...key);
       this.#sql.saveBody.run(...key, result.record.lastGeneration, Buffer.from(command.body));
-      return { result, changed: this.#save(result.record) };
+      return { result, changed: [this.#save(result.record)] };
     });
   }
 
@@ -66,7 +73,7 @@ export class SqliteLedger implements Ledger {
     return this.#commit(() => {
       const before = this.#document(command.key);
       const result = afterAccess(before, command);
-      return result === before ? { result } : { result, changed: this.#save(result) };
+      return result === before ? { result } : { result, changed: [this.#save(result)] };
     });
   }
 
@@ -78,7 +85,7 @@ export class SqliteLedger implements Ledger {
       const key = keyValues(command.key);
       this.#sql.eraseBody.run(...key);
       this.#sql.retireAll.run(now, ...key);
-      return { result, changed: this.#save(result.record) };
+      return { result, changed: [this.#save(result.record)] };
     });
   }
 
@@ -141,7 +148,7 @@ export class SqliteLedger implements Ledger {
       if (after === before) return { result: "published" };
       this.#sql.retireLive.run(now, ...keyValues(generation.key), generation.fingerprint);
       this.#sql.goLive.run(...generationValues(generation));
-      return { result: "published", changed: this.#save(after) };
+      return { result: "published", changed: [this.#save(after)] };
     });
   }
 
@@ -151,7 +158,7 @@ export class SqliteLedger implements Ledger {
       const after = afterFailure(before, failure);
       return after === undefined || after === before
         ? { result: undefined }
-        : { result: undefined, changed: this.#save(after) };
+        : { result: undefined, changed: [this.#save(after)] };
     });
   }
 
@@ -167,6 +174,38 @@ export class SqliteLedger implements Ledger {
     this.#commit(() => {
       this.#sql.collected.run(...generationValues(generation));
       return { result: undefined };
+    });
+  }
+
+  async activeFingerprint(): Promise<string | undefined> {
+    return this.#read(() => this.#active());
+  }
+
+  async activate(from: string | undefined, to: string): Promise<boolean> {
+    return this.#commit(() => {
+      if (this.#active() !== from) return { result: false };
+      this.#sql.activate.run(to);
+      return { result: true };
+    });
+  }
+
+  async countLagging(fingerprint: string, tenant: string): Promise<number> {
+    return this.#read(() => integerOf(this.#sql.countLagging.get({ fingerprint, tenant })?.count));
+  }
+
+  async retireOthers(keep: readonly string[], limit: number): Promise<number> {
+    return this.#commit((now) => {
+      const active = this.#active();
+      const kept = new Set(active === undefined ? keep : [...keep, active]);
+      const list = JSON.stringify([...kept]);
+      const keys = this.#sql.otherwiseIndexed.all(list, limit).map(keyOf);
+      const changed = keys.flatMap((key) => {
+        this.#sql.retireOthers.run(now, ...keyValues(key), list);
+        const before = this.#document(key);
+        const after = before && afterRetire(before, kept);
+        return after === undefined || after === before ? [] : [this.#save(after)];
+      });
+      return { result: keys.length, changed };
     });
   }
 
@@ -186,6 +225,11 @@ export class SqliteLedger implements Ledger {
     this.#unusable ??= new AppError("ledger-unavailable", { detail: "the ledger is closed" });
   }
 
+  #active(): string | undefined {
+    const row = this.#sql.activeFingerprint.get();
+    return row === undefined ? undefined : textOf(row.fingerprint);
+  }
+
   #document(key: DocumentKey): DocumentRecord | undefined {
     const row = this.#sql.document.get(...keyValues(key));
     return row === undefined ? undefined : recordOf(row);
@@ -203,11 +247,10 @@ export class SqliteLedger implements Ledger {
       this.#sql.retireAgain.run(...generationValues(generation), now);
   }
 
-  #commit<T>(work: (now: number) => { readonly result: T; readonly changed?: DocumentRecord }): T {
+  #commit<T>(work: (now: number) => { readonly result: T; readonly changed?: readonly DocumentRecord[] }): T {
     const { result, changed } = this.#read(() => transaction(this.#database, () => work(this.#clock())));
-    if (changed === undefined) return result;
     try {
-      this.#columns.apply(changed);
+      for (const record of changed ?? []) this.#columns.apply(record);
     } catch (error) {
       // The commit stands and memory does not show it: a search could now open what was just taken away.
       this.#unusable = unavailable(error);

@@ -2,11 +2,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { documentColumns } from "./rows.ts";
 
 const keyIs = "tenant = ? AND source = ? AND id = ?";
-// The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under
-// another fingerprint is a hint from the index; the last condition is exact.
+// The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under it is a hint that the
+// index alone can give, without a look at the row; the last condition is exact.
 const isLagging = `
   wanted_generation IS NOT NULL AND failed = 0
-  AND settled_under IS NOT :fingerprint
+  AND instr(' ' || coalesce(settled_under, '') || ' ', ' ' || :fingerprint || ' ') = 0
   AND NOT EXISTS (
     SELECT 1 FROM generations g
     WHERE g.tenant = d.tenant AND g.source = d.source AND g.id = d.id
@@ -37,6 +37,20 @@ export function prepareStatements(database: DatabaseSync) {
     laggingOfTenant: database.prepare(page(isLagging)),
     lagging: database.prepare(
       `SELECT tenant, source, id FROM documents d WHERE ${isLagging} ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
+    ),
+
+    countLagging: database.prepare(`SELECT count(*) AS count FROM documents d WHERE tenant = :tenant AND ${isLagging}`),
+
+    activeFingerprint: database.prepare("SELECT fingerprint FROM active_fingerprint"),
+    activate: database.prepare("INSERT OR REPLACE INTO active_fingerprint (one, fingerprint) VALUES (1, ?)"),
+    // `keep` is a JSON array.
+    otherwiseIndexed: database.prepare(
+      `SELECT DISTINCT tenant, source, id FROM generations
+       WHERE state IN ('announced', 'live') AND fingerprint NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
+    ),
+    retireOthers: database.prepare(
+      `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND state IN ('announced', 'live')
+       AND fingerprint NOT IN (SELECT value FROM json_each(?))`,
     ),
 
     announce: database.prepare(

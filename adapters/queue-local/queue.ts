@@ -24,6 +24,8 @@ export interface LocalQueueOptions {
 interface Job {
   readonly key: DocumentKey;
   state: "waiting" | "active" | "resting";
+  /** Waits behind the others; over as soon as somebody else wakes it. */
+  background: boolean;
   attempts: number;
   /** A wake-up that came while the job was active. */
   again: boolean;
@@ -39,6 +41,7 @@ export function localQueue(options: LocalQueueOptions): JobQueue {
   const { random = Math.random, after = afterTimeout } = options;
   const jobs = new Map<string, Job>();
   const waiting: Job[] = [];
+  const background: Job[] = [];
   const active = new Set<Promise<void>>();
   let handler: WakeUpHandler | undefined;
   let closed = false;
@@ -47,14 +50,14 @@ export function localQueue(options: LocalQueueOptions): JobQueue {
     job.cancelRest?.();
     job.cancelRest = undefined;
     job.state = "waiting";
-    waiting.push(job);
+    (job.background ? background : waiting).push(job);
     pump();
   }
 
   function pump(): void {
     if (handler === undefined || closed) return;
     while (active.size < concurrency) {
-      const job = waiting.shift();
+      const job = waiting.shift() ?? background.shift();
       if (job === undefined) return;
       job.state = "active";
       const run = work(job, handler).finally(() => {
@@ -100,15 +103,29 @@ export function localQueue(options: LocalQueueOptions): JobQueue {
   }
 
   return {
-    async wake(key) {
+    async wake(key, urgency) {
       if (closed) return;
       const name = keyString(key);
       const job = jobs.get(name);
       if (job === undefined) {
-        const fresh: Job = { key, state: "waiting", attempts: 0, again: false, cancelRest: undefined };
+        const fresh: Job = {
+          key,
+          state: "waiting",
+          background: urgency === "background",
+          attempts: 0,
+          again: false,
+          cancelRest: undefined,
+        };
         jobs.set(name, fresh);
         enqueue(fresh);
-      } else if (job.state === "active") job.again = true;
+        return;
+      }
+      if (job.background && urgency === undefined) {
+        job.background = false;
+        const place = background.indexOf(job);
+        if (place >= 0) waiting.push(...background.splice(place, 1));
+      }
+      if (job.state === "active") job.again = true;
       // New content may be what the failure waited for: no reason to rest on.
       else if (job.state === "resting") enqueue(job);
     },
@@ -124,6 +141,7 @@ export function localQueue(options: LocalQueueOptions): JobQueue {
       closed = true;
       for (const job of jobs.values()) job.cancelRest?.();
       waiting.length = 0;
+      background.length = 0;
       await Promise.all(active);
       jobs.clear();
     },

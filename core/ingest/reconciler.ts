@@ -1,3 +1,4 @@
+import { type DocumentKey, keyString } from "../document.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { VectorIndex } from "../ports/index.ts";
@@ -9,7 +10,8 @@ export interface ReconcilerOptions {
   readonly ledger: Pick<Ledger, "lagging" | "collectable" | "collected">;
   readonly index: Pick<VectorIndex, "remove">;
   readonly queue: Pick<JobQueue, "wake">;
-  readonly fingerprint: string;
+  /** The fingerprints that every document is to be live under. */
+  readonly fingerprints: () => readonly string[];
   readonly clock: Clock;
   /** How long a replaced generation stays readable, ms; longer than the longest request. */
   readonly graceMs: number;
@@ -17,6 +19,11 @@ export interface ReconcilerOptions {
   readonly sweepMs: number;
   /** Told of what a sweep could not do; the next one tries again. Must not throw. */
   readonly onError: (error: unknown) => void;
+  /**
+   * What is to be looked at after the wake-ups and before the collection, e.g. whether a change of the model is complete. Given the
+   * fingerprints under which this sweep found something lagging.
+   */
+  readonly advance?: (lagging: ReadonlySet<string>) => Promise<void>;
   /** Housekeeping at the end of each sweep, e.g. to empty a write-ahead log of erased text. */
   readonly maintain?: () => void | Promise<void>;
 }
@@ -44,15 +51,20 @@ const batch = 200;
 
 /** Makes the reconciler. It needs no memory of its own: both what lags and what is to be collected stand in the ledger. */
 export function makeReconciler(options: ReconcilerOptions): Reconciler {
-  const { ledger, index, queue, fingerprint, clock, graceMs, sweepMs, onError } = options;
+  const { ledger, index, queue, fingerprints, clock, graceMs, sweepMs, onError } = options;
   let running: Promise<SweepResult> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  async function wakeLagging(): Promise<number> {
-    const keys = await ledger.lagging(fingerprint, limits.pageSize);
-    for (const key of keys) await queue.wake(key);
-    return keys.length;
+  async function wakeLagging(behind: Set<string>): Promise<number> {
+    const lagging = new Map<string, DocumentKey>();
+    for (const fingerprint of fingerprints()) {
+      const keys = await ledger.lagging(fingerprint, limits.pageSize);
+      if (keys.length > 0) behind.add(fingerprint);
+      for (const key of keys) lagging.set(keyString(key), key);
+    }
+    for (const key of lagging.values()) await queue.wake(key, "background");
+    return lagging.size;
   }
 
   async function collect(): Promise<number> {
@@ -88,7 +100,9 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   function sweep(): Promise<SweepResult> {
     running ??= (async () => {
       // Apart, so that a trouble with one does not keep the other from happening.
-      const woken = await attempt(wakeLagging, 0);
+      const behind = new Set<string>();
+      const woken = await attempt(() => wakeLagging(behind), 0);
+      await attempt(async () => options.advance?.(behind), undefined);
       const collected = await attempt(collect, 0);
       await attempt(async () => options.maintain?.(), undefined);
       return { woken, collected };

@@ -127,6 +127,12 @@ export function afterPublish(
   return { ...kept, live: { ...record.live, [publish.fingerprint]: live } };
 }
 
+/** Only the given fingerprints go on; a document is not live under any other. */
+export function afterRetire(record: DocumentRecord, keep: ReadonlySet<string>): DocumentRecord {
+  const kept = Object.entries(record.live).filter(([fingerprint]) => keep.has(fingerprint));
+  return kept.length === Object.keys(record.live).length ? record : { ...record, live: Object.fromEntries(kept) };
+}
+
 /** The wanted generation cannot be indexed; of any other generation it is no news. */
 export function afterFailure(record: DocumentRecord | undefined, failure: IndexFailure): DocumentRecord | undefined {
   if (record?.wanted?.generation !== failure.generation) return record;

@@ -9,7 +9,8 @@ export interface WaitUntilSearchable {
   readonly key: DocumentKey;
   /** The generation that was accepted. */
   readonly generation: number;
-  readonly fingerprint: string;
+  /** What it is to be live under, all of them. */
+  readonly fingerprints: readonly string[];
   /** Longest wait, ms. */
   readonly timeoutMs: number;
   /** How often the ledger is asked even when nobody tells of a change, ms. */
@@ -64,9 +65,10 @@ export async function waitUntilSearchable(wait: WaitUntilSearchable): Promise<Wa
 
 function stateOf(
   record: DocumentRecord | undefined,
-  { generation, fingerprint }: WaitUntilSearchable,
+  { generation, fingerprints }: WaitUntilSearchable,
 ): WaitResult["state"] {
   if (record?.wanted === undefined) return "deleted";
-  if ((record.live[fingerprint]?.generation ?? -1) >= generation) return "searchable";
+  const isLive = (fingerprint: string) => (record.live[fingerprint]?.generation ?? -1) >= generation;
+  if (fingerprints.every(isLive)) return "searchable";
   return record.failure !== undefined && record.failure.generation >= generation ? "failed" : "indexing";
 }

@@ -20,14 +20,16 @@ export interface WorkerParts {
   readonly publishAttempts?: number;
 }
 
-/** A try that failed for a reason that may pass; it names the generation, because only that one may be given up for it. */
+/** A try that failed for a reason that may pass; it names what failed, because only that may be given up for it. */
 export class IndexingError extends Error {
   readonly generation: number;
+  readonly fingerprint: string;
 
-  constructor(generation: number, cause: unknown) {
+  constructor(generation: number, fingerprint: string, cause: unknown) {
     super(`generation ${generation} could not be indexed: ${messageOf(cause)}`, { cause });
     this.name = "IndexingError";
     this.generation = generation;
+    this.fingerprint = fingerprint;
   }
 }
 
@@ -37,15 +39,16 @@ export class IndexingError extends Error {
  * @returns a handler that rejects with {@link IndexingError} when it is worth another try
  */
 export function makeWorker(parts: WorkerParts): WakeUpHandler {
+  const { fingerprint } = parts.embedder.model;
   return async (key) => {
     const [record] = await parts.ledger.read([key]);
     const wanted = record?.wanted;
     if (record === undefined || wanted === undefined) return;
-    if (record.live[parts.embedder.model.fingerprint]?.generation === wanted.generation) return;
+    if (record.live[fingerprint]?.generation === wanted.generation) return;
     try {
       await bring(parts, record, wanted);
     } catch (error) {
-      if (!(error instanceof ParseError)) throw new IndexingError(wanted.generation, error);
+      if (!(error instanceof ParseError)) throw new IndexingError(wanted.generation, fingerprint, error);
       // Trying again would find the same bytes.
       await fail(parts, key, wanted.generation, error.code, error.message);
     }
@@ -54,14 +57,17 @@ export function makeWorker(parts: WorkerParts): WakeUpHandler {
 
 /**
  * Ends the tries of the queue: the generation that could not be indexed is marked `failed`, for everybody to see. Newer content,
- * accepted meanwhile, is left alone.
+ * accepted meanwhile, is left alone. Only what the active fingerprint lacks is given up: a document that failed counts as done for a change
+ * of the model, so an outage of the new one must never end its documents.
+ * @param parts `active` absent: every fingerprint counts as active
  */
 export function giveUp(
-  parts: Pick<WorkerParts, "ledger" | "clock" | "changes">,
+  parts: Pick<WorkerParts, "ledger" | "clock" | "changes"> & { readonly active?: () => string },
 ): (key: DocumentKey, error: unknown) => Promise<void> {
   return async (key, error) => {
     // Without a generation not even the ledger could be read: the reconciler comes back to it.
     if (!(error instanceof IndexingError)) return;
+    if (parts.active !== undefined && parts.active() !== error.fingerprint) return;
     await fail(parts, key, error.generation, "indexing-failed", messageOf(error.cause));
   };
 }

@@ -142,9 +142,12 @@ export interface VectorIndex {
     filter: SearchFilter,
     page: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
   ): Promise<readonly DocumentKey[]>;
-  /** Texts by chunk id; an id that is gone is absent from the map. */
-  texts(chunkIds: readonly string[]): Promise<ReadonlyMap<string, ChunkText>>;
-  /** Token outputs by chunk id; a chunk that is gone, or was written without, is absent from the map. */
-  tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>>;
+  /**
+   * Texts by chunk id, of this fingerprint alone: another one may have cut the same generation otherwise, under the same ids. An id that
+   * is gone is absent from the map.
+   */
+  texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>>;
+  /** Token outputs by chunk id, of this fingerprint; a chunk that is gone, or was written without, is absent from the map. */
+  tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>>;
   close(): Promise<void>;
 }

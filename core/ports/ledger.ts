@@ -129,6 +129,26 @@ export interface Ledger {
   /** Forgets a generation that was handed out, after the index has erased it. */
   collected(generation: GenerationRef): Promise<void>;
 
+  /**
+   * The fingerprint that questions search, one per deployment; `undefined` until {@link activate} named the first. It changes by
+   * {@link activate} alone.
+   */
+  activeFingerprint(): Promise<string | undefined>;
+  /**
+   * Makes `to` the active fingerprint if `from` still is (`undefined`: none was named yet). Whether `to` lacks a document is the caller's
+   * to ask, of {@link lagging}, before: what is accepted in between is live under `to` with what it replaces.
+   * @returns false when another one is active; also true when `to` already was and `from` is `to`
+   */
+  activate(from: string | undefined, to: string): Promise<boolean>;
+  /** How many documents of a tenant {@link lagging} could name. */
+  countLagging(fingerprint: string, tenant: string): Promise<number>;
+  /**
+   * Retires the generations, announced ones included, of fingerprints that are neither kept nor active, of at most `limit` documents. The
+   * documents are not live under them any more; {@link collectable} hands the generations out.
+   * @returns the number of documents; less than `limit` when nothing of other fingerprints is left
+   */
+  retireOthers(keep: readonly string[], limit: number): Promise<number>;
+
   /** Disables or enables a user or agent at once. */
   setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void>;
   /** Those of the principals that are disabled. */

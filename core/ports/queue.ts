@@ -8,7 +8,8 @@ export type WakeUpHandler = (key: DocumentKey) => Promise<void>;
  * One wake-up per document is active at a time; one that comes meanwhile is kept and runs after it.
  */
 export interface JobQueue {
-  wake(key: DocumentKey): Promise<void>;
+  /** @param urgency in the background: after everything that somebody may be waiting for */
+  wake(key: DocumentKey, urgency?: "background"): Promise<void>;
   /** Starts the workers; once per queue. */
   start(handler: WakeUpHandler): void;
   /** Wake-ups waiting or active. */

@@ -19,16 +19,20 @@ export interface Evidence {
  */
 export async function weigh(
   index: Pick<VectorIndex, "texts" | "tokenOutputs">,
+  fingerprint: string,
   set: Pick<CandidateSet, "candidates" | "statistics">,
   question: Question,
   denseWeight: number,
 ): Promise<Evidence | "replaced"> {
   const fused = rank(set.candidates, denseWeight);
-  const late = await interact(index, fused.slice(0, lateDepth), set.statistics, question);
+  const late = await interact(index, fingerprint, fused.slice(0, lateDepth), set.statistics, question);
   if (late === "replaced") return "replaced";
   const ranked = late === undefined ? fused : rerank(fused, late.means);
   const first = ranked.slice(0, hitsRead);
-  const texts = await index.texts(first.map(({ chunkId }) => chunkId));
+  const texts = await index.texts(
+    first.map(({ chunkId }) => chunkId),
+    fingerprint,
+  );
   const hitTerms = first.flatMap(({ chunkId, live }) => {
     const text = texts.get(chunkId);
     if (text !== undefined && text.chunkId !== chunkId) throw brokenIndex(`${chunkId} was answered with another text`);
@@ -47,12 +51,16 @@ export async function weigh(
 
 async function interact(
   index: Pick<VectorIndex, "tokenOutputs">,
+  fingerprint: string,
   candidates: readonly RankedCandidate[],
   statistics: IndexAnswer["statistics"],
   { tokens, terms }: Question,
 ) {
   if (tokens === undefined) return undefined;
-  const outputs = await index.tokenOutputs(candidates.map(({ chunkId }) => chunkId));
+  const outputs = await index.tokenOutputs(
+    candidates.map(({ chunkId }) => chunkId),
+    fingerprint,
+  );
   const weights = tokenWeights(tokens.words, terms, statistics);
   const matches = candidates.flatMap(({ chunkId }) => {
     const passage = outputs.get(chunkId);

@@ -34,7 +34,8 @@ const attempts = 3;
 /** What retrieval works on. */
 export interface RetrieveDependencies extends CandidateSearch {
   readonly policy: Policy;
-  readonly embedder: Embedder;
+  /** The encoder of the fingerprint to search, asked once per question. @throws AppError `reindexing`, `embedder-unavailable` */
+  readonly embedder: () => Embedder;
   readonly traces: TraceStore;
   readonly clock: Clock;
   /** Longest time that one retrieve may take, ms. */
@@ -62,12 +63,14 @@ interface Attempt {
  * gates → response. An error anywhere is thrown; it never becomes an abstention, and an abstention is never an error.
  */
 export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
-  const { policy, embedder, traces, clock, deadlineMs } = dependencies;
+  const { policy, traces, clock, deadlineMs } = dependencies;
 
   return async (caller, request) => {
     const startedAt = clock();
     const snapshot = policy.current();
     const visibility = snapshot.visibility(caller);
+    // The only one of this question, whatever becomes active meanwhile: vectors of two encoders are never compared.
+    const embedder = dependencies.embedder();
     const gates = gatesFor(snapshot, embedder.model.name, request);
     const confidence = confidenceFor(snapshot.trust, embedder.model, caller.tenant);
     if (request.max_tokens !== undefined && request.max_tokens < embedder.model.maxTokens) {
@@ -199,7 +202,7 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
   for (let round = 0; round < attempts; round++) {
     const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline);
     if (set === "replaced") continue;
-    const evidence = await weigh(dependencies.index, set, question, input.denseWeight);
+    const evidence = await weigh(dependencies.index, query.fingerprint, set, question, input.denseWeight);
     if (evidence === "replaced") continue;
     const { ranked, features } = evidence;
     const value = round6(confidence.confidence(features));
@@ -208,7 +211,10 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
     if (decision.outcome === "abstained" || query.filter.eligible === null)
       return { ...base, chosen: [], withinTopK: [] };
     const withinTopK = decision.survivors.slice(0, request.top_k);
-    const texts = await dependencies.index.texts(withinTopK.map((candidate) => candidate.chunkId));
+    const texts = await dependencies.index.texts(
+      withinTopK.map((candidate) => candidate.chunkId),
+      query.fingerprint,
+    );
     const read = withinTopK.flatMap((candidate) => {
       const text = texts.get(candidate.chunkId);
       if (text === undefined) return [];

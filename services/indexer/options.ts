@@ -11,8 +11,10 @@ export interface IndexerOptions {
   readonly index: Pick<VectorIndex, "documents">;
   readonly policy: Policy;
   readonly queue: Pick<JobQueue, "wake">;
-  /** The fingerprint of the embedding model in use: what is live is live under it. */
-  readonly fingerprint: string;
+  /** The fingerprint that questions search: what is live is live under it. */
+  readonly fingerprint: () => string;
+  /** Every fingerprint that documents are indexed for; `?wait=true` waits for all of them. */
+  readonly written: () => readonly string[];
   /** Tells when the worker is done with a document. */
   readonly changes: DocumentChanges;
   /** Longest time that `?wait=true` waits, ms; shorter than the deadline of a request. */

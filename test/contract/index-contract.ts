@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { IndexAnswer, VectorIndex } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { detailsContract } from "./index/details.ts";
-import { ContractLive, caller, direction, generationOf, keyOf, queryFor, within } from "./index/world.ts";
+import { ContractLive, caller, direction, fingerprint, generationOf, keyOf, queryFor, within } from "./index/world.ts";
 
 /** The answer about one term when nothing is selected. */
 const nothingFound: IndexAnswer = {
@@ -164,7 +164,7 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       const after = await index.search(queryFor(["sensor"]));
       expect(ids(after)).toEqual(["b"]);
       expect(after.statistics).toMatchObject({ chunks: 1, documentFrequency: [1] });
-      expect((await index.texts([removed])).size).toBe(0);
+      expect((await index.texts([removed], fingerprint)).size).toBe(0);
     });
 
     test("texts come by id with all that is shown of a chunk; ids that are gone are absent", async () => {
@@ -175,7 +175,7 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       await index.write(generation);
       const [first, second] = generation.chunks.map((chunk) => chunk.chunkId);
       const unknown = "00000000-0000-5000-8000-000000000000";
-      const texts = await index.texts([second ?? "", unknown, first ?? "", first ?? ""]);
+      const texts = await index.texts([second ?? "", unknown, first ?? "", first ?? ""], fingerprint);
       expect([...texts.keys()].toSorted()).toEqual([first, second].toSorted());
       expect(texts.get(first ?? "")).toEqual({
         chunkId: first,
@@ -185,7 +185,7 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
         endChar: 11,
         tokens: 2,
       });
-      expect((await index.texts([])).size).toBe(0);
+      expect((await index.texts([], fingerprint)).size).toBe(0);
     });
 
     test("fingerprints lie beside each other and are never mixed", async () => {
@@ -240,16 +240,16 @@ export function indexContract(name: string, open: (live: LiveDocuments) => Promi
       const query = queryFor(["sensor", "w1", "absent"], { limit: 3 });
       const before = await index.search(query);
       const chunkIds = before.hits.map((hit) => hit.chunkId);
-      const texts = await index.texts(chunkIds);
+      const texts = await index.texts(chunkIds, fingerprint);
       index = await opened.reopen();
       expect(await index.search(query)).toEqual(before);
-      expect(await index.texts(chunkIds)).toEqual(texts);
+      expect(await index.texts(chunkIds, fingerprint)).toEqual(texts);
     });
 
     test("a closed index says that it is not available", async () => {
       await index.close();
       await expect(index.search(queryFor(["sensor"]))).rejects.toMatchObject({ code: "index-unavailable" });
-      await expect(index.texts([])).rejects.toMatchObject({ code: "index-unavailable" });
+      await expect(index.texts([], fingerprint)).rejects.toMatchObject({ code: "index-unavailable" });
     });
   });
 }

@@ -1,4 +1,5 @@
 import { ledgerCommands } from "./ledger/commands.ts";
+import { ledgerFingerprints } from "./ledger/fingerprints.ts";
 import { ledgerIndexing } from "./ledger/indexing.ts";
 import { ledgerLists } from "./ledger/lists.ts";
 import type { OpenLedger } from "./ledger/support.ts";
@@ -10,4 +11,5 @@ export function ledgerContract(name: string, open: OpenLedger): void {
   ledgerCommands(name, open);
   ledgerIndexing(name, open);
   ledgerLists(name, open);
+  ledgerFingerprints(name, open);
 }

@@ -56,6 +56,18 @@ export function queueContract(name: string, open: OpenQueue): void {
       expect(runs).toBe(2);
     });
 
+    test("what was woken in the background comes after everything else, until somebody waits for it", async () => {
+      const { queue } = await open(1);
+      const handled = gate<string>();
+      for (const id of ["a", "b", "c"]) await queue.wake(key(id), "background");
+      await queue.wake(key("new"));
+      await queue.wake(key("b"));
+      await queue.wake(key("c"), "background");
+      queue.start(async ({ id }) => handled.pass(id));
+      expect(await handled.first(4)).toEqual(["new", "b", "a", "c"]);
+      await queue.close();
+    });
+
     test("wake-ups of a document that waits are one", async () => {
       const { queue } = await open(1);
       const handled = gate<string>();

@@ -29,7 +29,7 @@ async function withSteps<T>(steps: Steps, run: (world: World) => Promise<T>): Pr
     write: (generation) => index.write(generation),
     remove: (key, generation, fingerprint) => index.remove(key, generation, fingerprint),
     documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
-    tokenOutputs: (ids) => index.tokenOutputs(ids),
+    tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
     close: () => index.close(),
     search: async (query) => {
       const answer = await index.search(query);
@@ -37,10 +37,10 @@ async function withSteps<T>(steps: Steps, run: (world: World) => Promise<T>): Pr
       await steps.afterSearch?.(world, searches);
       return steps.answer?.(answer) ?? answer;
     },
-    texts: async (ids) => {
+    texts: async (ids, fingerprint) => {
       reads += 1;
       await steps.beforeTexts?.(world, reads);
-      return index.texts(ids);
+      return index.texts(ids, fingerprint);
     },
   });
   const world = await openWorld({ policy, wrapIndex });

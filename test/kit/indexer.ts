@@ -129,7 +129,8 @@ export async function openIndexer() {
         await worker.onWake(key);
       },
     },
-    fingerprint,
+    fingerprint: () => fingerprint,
+    written: () => [fingerprint],
     changes,
     waitMs: 50,
   });

@@ -24,6 +24,7 @@ afterEach(() => {
 /** Real ledger, index and encoder over one file; the clock is the test's. */
 export interface IngestHouse extends WorkerParts {
   readonly fingerprint: string;
+  readonly fingerprints: readonly string[];
   /** Moves the clock. */
   pass(ms: number): void;
   /** Indexes a document, with ports replaced where a test holds one. */
@@ -62,7 +63,10 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
   const chunks = async (key: DocumentKey) => {
     const [record] = await ledger.read([key]);
     const generations = Array.from({ length: record?.lastGeneration ?? 0 }, (_, number) => number + 1);
-    const texts = await index.texts(generations.map((generation) => chunkIdOf(key, generation, 0)));
+    const texts = await index.texts(
+      generations.map((generation) => chunkIdOf(key, generation, 0)),
+      fingerprint,
+    );
     return generations.flatMap((generation) => {
       const text = texts.get(chunkIdOf(key, generation, 0))?.text;
       return text === undefined ? [] : [{ generation, text }];
@@ -72,6 +76,7 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
   return {
     ...parts,
     fingerprint,
+    fingerprints: [fingerprint],
     pass(ms) {
       now += ms;
     },
@@ -82,7 +87,7 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
         ledger,
         index,
         queue: { wake: async (key) => void woken.push(key) },
-        fingerprint,
+        fingerprints: () => [fingerprint],
         clock,
         graceMs: 1_000,
         sweepMs: 60_000,

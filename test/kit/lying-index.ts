@@ -30,8 +30,8 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
         },
       };
     },
-    texts: (ids) => index.texts(ids),
-    tokenOutputs: (ids) => index.tokenOutputs(ids),
+    texts: (ids, fingerprint) => index.texts(ids, fingerprint),
+    tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
     documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
     close: () => index.close(),
   };
@@ -98,13 +98,19 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
       );
       return { ...answer, hits: hits(answer.hits, others) };
     },
-    texts: async (ids) => {
-      const honest = await index.texts(ids);
+    texts: async (ids, fingerprint) => {
+      const honest = await index.texts(ids, fingerprint);
       const { texts } = lying.lie;
       if (texts === undefined) return honest;
-      return texts(honest, await index.texts(written.flatMap(({ chunks }) => chunks.map(({ chunkId }) => chunkId))));
+      return texts(
+        honest,
+        await index.texts(
+          written.flatMap(({ chunks }) => chunks.map(({ chunkId }) => chunkId)),
+          fingerprint,
+        ),
+      );
     },
-    tokenOutputs: (ids) => index.tokenOutputs(ids),
+    tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
     documents: async (fingerprint, filter, page) =>
       lying.lie.listsEverything === true
         ? written.map(({ key }) => key).slice(0, page.limit)

@@ -116,7 +116,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const work = makeWorker({ ledger, index, embedder, clock, changes: documentChanges() });
   const retrieve = makeRetrieve({
     policy,
-    embedder,
+    embedder: () => embedder,
     index,
     ledger,
     recheck: options.recheck ?? recheck,

@@ -84,7 +84,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
     }
     const filter = snapshot.visibility(caller);
     if (record === undefined || !mayReadNow(record, filter, options)) throw new AppError("not-found");
-    return { document: readerStatus(record, options.fingerprint) };
+    return { document: readerStatus(record, options.fingerprint()) };
   });
 };
 
@@ -126,7 +126,8 @@ function commandOf(key: DocumentKey, body: PutDocumentBody): Omit<PutDocument, "
 async function waited(record: DocumentRecord, wait: boolean, options: IndexerOptions): Promise<DocumentRecord> {
   const generation = record.wanted?.generation;
   if (!wait || generation === undefined) return record;
-  const { ledger, changes, fingerprint, waitMs: timeoutMs } = options;
-  const result = await waitUntilSearchable({ ledger, changes, key: record.key, generation, fingerprint, timeoutMs });
+  const { ledger, changes, written, waitMs: timeoutMs } = options;
+  const fingerprints = written();
+  const result = await waitUntilSearchable({ ledger, changes, key: record.key, generation, fingerprints, timeoutMs });
   return result.record ?? record;
 }

@@ -37,7 +37,7 @@ export const listRoutes: FastifyPluginAsync<IndexerOptions> = async (app, option
       const records = await ledger.list({
         tenant: caller.tenant,
         state: query.state,
-        fingerprint: options.fingerprint,
+        fingerprint: options.fingerprint(),
         limit: page.limit + 1,
         ...(page.source === undefined ? {} : { source: page.source }),
         ...(after === undefined ? {} : { after }),
@@ -45,7 +45,7 @@ export const listRoutes: FastifyPluginAsync<IndexerOptions> = async (app, option
       return answer(
         page,
         records.map(({ key }) => key),
-        records.map((record) => writerStatus(record, options.fingerprint)),
+        records.map((record) => writerStatus(record, options.fingerprint())),
       );
     }
     if (query.via === "filter" && !snapshot.may(caller, "explain", "tenant")) {
@@ -83,7 +83,7 @@ async function selected(
 ): Promise<PageKey[]> {
   if (filter.kind === "nothing") return [];
   const keys = await index.documents(
-    fingerprint,
+    fingerprint(),
     { visibility: filter, eligible: null, conditions: page.source === undefined ? {} : { sources: [page.source] } },
     { limit: page.limit + 1, ...(page.after === undefined ? {} : { after: page.after }) },
   );
@@ -116,7 +116,7 @@ async function readable(
         tenant,
         source,
         state: "stored",
-        fingerprint: options.fingerprint,
+        fingerprint: options.fingerprint(),
         limit: scanRecords,
         ...(from === undefined ? {} : { after: from }),
       });

@@ -70,8 +70,10 @@ export function checkLabels(snapshot: PolicySnapshot, labels: readonly string[])
 export function mayReadNow(
   record: DocumentRecord,
   filter: VisibilityFilter,
-  { fingerprint, recheck = serviceRecheck }: Pick<IndexerOptions, "fingerprint" | "recheck">,
+  options: Pick<IndexerOptions, "fingerprint" | "recheck">,
 ): boolean {
+  const { recheck = serviceRecheck } = options;
+  const fingerprint = options.fingerprint();
   const live = record.live[fingerprint];
   return live !== undefined && recheck(record, live.generation, filter, fingerprint) === "confirmed";
 }
@@ -79,7 +81,7 @@ export function mayReadNow(
 /** The writer's status of a record, with its ETag on the reply. */
 export function statusOf(reply: FastifyReply, record: DocumentRecord, options: IndexerOptions): DocumentStatus {
   reply.header("etag", etagOf(record.accessRevision));
-  return writerStatus(record, options.fingerprint);
+  return writerStatus(record, options.fingerprint());
 }
 
 /** What was committed stands, whether or not the wake-up gets through: the reconciler finds it. */

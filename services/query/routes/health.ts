@@ -1,13 +1,14 @@
 import type { FastifyPluginAsync } from "fastify";
 import { calibrationProblems, confidenceFor } from "#core/calibration/published.ts";
+import type { PinnedModel } from "#core/embedding/pinned.ts";
 import { AppError } from "#core/errors.ts";
 import type { Clock } from "#core/ports/clock.ts";
-import type { EmbeddingModel } from "#core/ports/embedder.ts";
 import type { Policy } from "#core/ports/policy.ts";
+import { round6 } from "#core/retrieval/round.ts";
 
 export interface HealthOptions {
   readonly policy: Policy;
-  readonly model: EmbeddingModel;
+  readonly models: Pick<PinnedModel, "active" | "answering" | "model" | "problems" | "status">;
   readonly clock: Clock;
   /** True once a shutdown has begun. */
   readonly isClosing: () => boolean;
@@ -21,7 +22,7 @@ export interface HealthOptions {
  * another tenant, so it goes to the log only.
  */
 export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
-  const { policy, model, clock, isClosing, isWritable } = options;
+  const { policy, models, clock, isClosing, isWritable } = options;
   const startedAt = clock();
 
   app.get("/healthz", { config: { public: true } }, async () => ({ status: "ok" }));
@@ -35,6 +36,16 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     if (!isWritable()) codes.push("ledger-unwritable");
     let ready = !isClosing();
     if (!ready) codes.push("shutting-down");
+    // Of any encoder in use; whether questions are answered is asked below.
+    codes.push(...models.problems());
+    const model = models.model();
+    try {
+      models.answering();
+    } catch (error) {
+      ready = false;
+      const code = error instanceof AppError ? error.code : "internal";
+      if (codes.every((told) => told !== code && told !== "embedding-drift")) codes.push(code);
+    }
     try {
       const entry = policy.current().trust.models.get(model.name);
       if (entry === undefined) throw new AppError("policy-unavailable");
@@ -55,7 +66,9 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     const snapshot = policy.lastGood();
     if (!snapshot.may(request.caller, "admin", "tenant")) throw new AppError("forbidden");
     const status = policy.status();
+    const model = models.model();
     const entry = snapshot.trust.models.get(model.name);
+    const encoders = await models.status(request.caller.tenant);
     const calibrationState = () => {
       if (calibrationProblems(snapshot.trust, model).length > 0) return { state: "mismatch" };
       const { state, fittedOn, fittedAt } = confidenceFor(snapshot.trust, model, request.caller.tenant);
@@ -84,6 +97,20 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
         threshold: entry?.threshold ?? null,
         origin: entry?.origin ?? null,
         calibration: calibrationState(),
+        active_fingerprint: models.active(),
+        // Who answers and who is being prepared; missing: documents of this tenant that are not yet indexed for it.
+        encoders: encoders.map(({ model: { name, fingerprint }, role, isActive, missing, probes }) => ({
+          model: name,
+          fingerprint,
+          role,
+          active: isActive,
+          missing,
+          probes: {
+            state: probes.state,
+            checked_at: probes.checkedAt === null ? null : new Date(probes.checkedAt).toISOString(),
+            drift: probes.drift !== null && Number.isFinite(probes.drift) ? round6(probes.drift) : null,
+          },
+        })),
       },
     };
   });

@@ -11,7 +11,8 @@ export interface RetrievalsOptions {
   readonly traces: TraceStore;
   readonly policy: Policy;
   readonly ledger: Pick<Ledger, "read">;
-  readonly fingerprint: string;
+  /** The fingerprint that questions search. */
+  readonly fingerprint: () => string;
 }
 
 const idPattern = /^ret_[0-9a-f]{32}$/;
@@ -106,7 +107,7 @@ export async function readableNow(
   const records = await options.ledger.read(keys);
   const readable = new Set(
     records.flatMap((record) =>
-      record !== undefined && isReadableNow(record, filter, options.fingerprint) ? [keyString(record.key)] : [],
+      record !== undefined && isReadableNow(record, filter, options.fingerprint()) ? [keyString(record.key)] : [],
     ),
   );
   return trace.candidates.filter((item) => item.gate !== "recheck" && readable.has(keyString(keyOf(item))));

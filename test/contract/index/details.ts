@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import type { OpenedIndex } from "../index-contract.ts";
-import { ContractLive, direction, generationOf, keyOf, queryFor } from "./world.ts";
+import { ContractLive, direction, fingerprint, generationOf, keyOf, queryFor } from "./world.ts";
 
 /** The part of the contract about what an answer says beside its hits' scores, and about token outputs. */
 export function detailsContract(name: string, open: (live: LiveDocuments) => Promise<OpenedIndex>): void {
@@ -75,12 +75,15 @@ export function detailsContract(name: string, open: (live: LiveDocuments) => Pro
       await index.write({ ...plain, chunks });
       const written = plain.chunks.map((chunk) => chunk.chunkId);
       const [first = "", second = ""] = written;
-      const read = await index.tokenOutputs([second, "00000000-0000-5000-8000-000000000000", first, first]);
+      const read = await index.tokenOutputs(
+        [second, "00000000-0000-5000-8000-000000000000", first, first],
+        fingerprint,
+      );
       expect([...read]).toEqual([[first, outputs]]);
       index = await opened.reopen();
-      expect((await index.tokenOutputs(written)).size).toBe(2);
+      expect((await index.tokenOutputs(written, fingerprint)).size).toBe(2);
       await index.remove(keyOf("a"), 1, "model-a");
-      expect((await index.tokenOutputs(written)).size).toBe(0);
+      expect((await index.tokenOutputs(written, fingerprint)).size).toBe(0);
     });
 
     test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {

@@ -132,7 +132,7 @@ async function askCase({ index, stage, embedder, visibility, trust, at }: Asking
     );
     // Nothing writes to the copy, so nothing is replaced under the search.
     if (set === "replaced") throw new Error("a generation of the copy is not the live one");
-    const evidence = await weigh(index, set, question, embedder.model.denseWeight);
+    const evidence = await weigh(index, fingerprint, set, question, embedder.model.denseWeight);
     if (evidence === "replaced") throw new Error("a chunk of the copy is gone");
     return { ...evidence.features };
   } finally {

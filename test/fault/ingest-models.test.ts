@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { nobody } from "#core/access/acl.ts";
+import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
+import { giveUp, IndexingError } from "#core/ingest/worker.ts";
+import { recheck } from "#core/retrieval/recheck.ts";
+import { grantTo, keyOf, putOf, visibleTo } from "#test/kit/documents.ts";
+import { testEncoder } from "#test/kit/encoder.ts";
+import { hold } from "#test/kit/hold.ts";
+import { ingestHouse } from "#test/kit/ingest-house.ts";
+
+const key = keyOf("page");
+const other = "fingerprint-b";
+
+test("an outage of the model that is being prepared neither keeps the active one from a document nor ends the document", async () => {
+  const house = await ingestHouse();
+  const encoder = testEncoder("b", 1);
+  const work = makePinnedWorker(house, { indexing: () => [house.embedder, encoder] });
+  await house.ledger.putDocument(putOf(key));
+  encoder.down.add("Text of page");
+  const error = await work(key).catch((problem: unknown) => problem);
+  expect(error).toBeInstanceOf(IndexingError);
+  expect(error).toMatchObject({ generation: 1, fingerprint: other });
+  const live = async () => Object.keys((await house.ledger.read([key]))[0]?.live ?? {});
+  expect(await live()).toEqual([house.fingerprint]);
+
+  await giveUp({ ...house, active: () => house.fingerprint })(key, error);
+  expect((await house.ledger.read([key]))[0]?.failure).toBeUndefined();
+  expect(await house.ledger.lagging(other, 10)).toEqual([key]);
+  // Without that guard the change would count the document as done, and lose it.
+  await giveUp(house)(key, error);
+  expect(await house.ledger.lagging(other, 10)).toEqual([]);
+
+  encoder.down.clear();
+  await work(key);
+  expect((await live()).toSorted()).toEqual([house.fingerprint, other].toSorted());
+});
+
+test("an outage of the active model does not keep a document from the one that is being prepared", async () => {
+  const house = await ingestHouse();
+  const encoder = testEncoder("a", 1);
+  const work = makePinnedWorker(house, { indexing: () => [encoder, house.embedder] });
+  await house.ledger.putDocument(putOf(key));
+  encoder.down.add("Text of page");
+  await expect(work(key)).rejects.toMatchObject({ fingerprint: "fingerprint-a" });
+  expect(Object.keys((await house.ledger.read([key]))[0]?.live ?? {})).toEqual([house.fingerprint]);
+});
+
+test("a sweep wakes what any of the fingerprints lacks, each document once and in the background", async () => {
+  const house = await ingestHouse();
+  for (const id of ["both", "one", "none"]) await house.ledger.putDocument(putOf(keyOf(id)));
+  const worker = makePinnedWorker(house, { indexing: () => [house.embedder, testEncoder("b", 1)] });
+  await worker(keyOf("both"));
+  await house.work(keyOf("one"));
+  const woken: string[] = [];
+  const { sweep } = house.reconciler({
+    fingerprints: () => [house.fingerprint, other],
+    queue: { wake: async ({ id }, urgency) => void woken.push(`${id} ${urgency}`) },
+  });
+  expect((await sweep()).woken).toBe(2);
+  expect(woken.toSorted()).toEqual(["none background", "one background"]);
+});
+
+test("a revoke that is acknowledged while a document is being embedded for another model holds under both", async () => {
+  const house = await ingestHouse();
+  await house.ledger.putDocument(putOf(key, { access: grantTo("everyone") }));
+  await house.work(key);
+  const embedding = hold(testEncoder("b", 1), "embed", "after");
+  const working = makePinnedWorker(house, { indexing: () => [house.embedder, embedding.port] })(key);
+  await embedding.reached;
+  await house.ledger.putAccess({ key, access: nobody });
+  embedding.release();
+  await working;
+  const [record] = await house.ledger.read([key]);
+  expect(Object.keys(record?.live ?? {}).toSorted()).toEqual([house.fingerprint, other].toSorted());
+  for (const fingerprint of [house.fingerprint, other]) {
+    expect(recheck(record, 1, visibleTo([]), fingerprint)).toBe("hidden");
+    expect(recheck(record, 1, visibleTo(["group:hr"]), fingerprint)).toBe("hidden");
+  }
+});
