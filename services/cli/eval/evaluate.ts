@@ -51,7 +51,8 @@ export async function evaluate(options: EvalOptions, stderr: Output): Promise<Ev
   const instance = await world.start();
   let collected: Collected;
   try {
-    collected = await collect(instance, world, plan, isKept, stderr);
+    const keepRows = options.candidatesFile !== undefined;
+    collected = await collect(instance, world, plan, { isKept, keepRows }, stderr);
   } finally {
     await instance.close();
   }
@@ -84,7 +85,7 @@ async function collect(
   running: Instance,
   { set, mapping }: World,
   plan: Plan,
-  isKept: (user: string, query: string) => boolean,
+  { isKept, keepRows }: { isKept: (user: string, query: string) => boolean; keepRows: boolean },
   stderr: Output,
 ): Promise<Collected> {
   const copies = mapping.documents.reduce((sum, document) => sum + document.tenants.length, 0);
@@ -111,6 +112,7 @@ async function collect(
     api: running.api,
     corpus: corpusOf(set.documents, (name) => ids.get(name) ?? name),
     nameOf: mapping.nameOf,
+    keepRows,
     never: set.queries.flatMap((query) => query.never ?? []),
     onLeak: (leak: Leak) => leaks.push(leak),
     onError: ({ status, body }: { status: number; body: string }) => errors.push({ status, body }),

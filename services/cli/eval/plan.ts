@@ -27,7 +27,9 @@ export const inSplit = (query: Pick<DataQuery, "split">, split: Split): boolean 
 export function planOf(set: Dataset, mapping: Mapping, options: EvalOptions): Plan {
   const allSplits =
     !options.splitGiven &&
-    [options.runFile, options.pairsFile, options.featuresFile].some((file) => file !== undefined);
+    [options.runFile, options.pairsFile, options.featuresFile, options.candidatesFile].some(
+      (file) => file !== undefined,
+    );
   const chosen = set.queries.filter((query) => allSplits || inSplit(query, options.split));
   const everything = mapping.everyoneAsks && options.limit === undefined;
   const queries = everything ? set.queries : chosen.slice(0, options.limit ?? chosen.length);
