@@ -5,7 +5,7 @@ import type { Sample } from "#core/calibration/sample.ts";
 import { calibratedFeatures, uncalibrated } from "#core/retrieval/confidence.ts";
 import { round6 } from "#core/retrieval/round.ts";
 import type { Answer } from "./answers.ts";
-import { groupNames, groups, groupTitles, termFeatures } from "./groups.ts";
+import { featuresOf, groupNames, groupTitles } from "./groups.ts";
 import { drawsOf, type OverSets, overSets, type Resampled, resampled } from "./statistics.ts";
 
 /** C of the penalty, as `reticent calibrate` takes it. */
@@ -98,13 +98,17 @@ export function confidenceTable({ sets, together }: ConfidenceInput): Confidence
     without: [
       row("all", "**all features**", all),
       ...groupNames.map((group) => {
-        const names = calibratedFeatures.filter((name) => !groups[group].some((own) => own === name));
-        return row(`without-${group}`, `without ${groupTitles[group]}`, judge(fitted(pooled, names)));
+        const kept = featuresOf(...groupNames.filter((name) => name !== group));
+        return row(`without-${group}`, `without ${groupTitles[group]}`, judge(fitted(pooled, kept)));
       }),
     ],
     alone: [
-      ...groupNames.map((group) => row(`only-${group}`, groupTitles[group], judge(fitted(pooled, groups[group])))),
-      row("only-terms", "all that needs no vector (BM25, coverage, pairs)", judge(fitted(pooled, termFeatures))),
+      ...groupNames.map((group) => row(`only-${group}`, groupTitles[group], judge(fitted(pooled, featuresOf(group))))),
+      row(
+        "only-terms",
+        "all that needs no vector (BM25, coverage, pairs)",
+        judge(fitted(pooled, featuresOf("lexical", "coverage", "pairs"))),
+      ),
     ],
   };
 }

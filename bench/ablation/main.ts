@@ -9,7 +9,6 @@ import { exitCodeOf, parseOptions, UsageError } from "#services/cli/terminal.ts"
 import { type EmbedderName, embedderNames } from "#services/config.ts";
 import { type Answer, agreement, readAnswers } from "./answers.ts";
 import { confidenceTable, togetherWith } from "./confidence.ts";
-import { misplaced } from "./groups.ts";
 import { type Report, tablesOf, withTables } from "./markdown.ts";
 import { rankingTable, sameQuestions } from "./ranking.ts";
 
@@ -49,8 +48,6 @@ async function main(): Promise<number> {
   if (folders.length === 0) throw new UsageError("--data is needed: a folder with a set");
   const names = folders.map((folder) => basename(resolve(folder)));
   if (new Set(names).size < names.length) throw new UsageError("--data: two sets have the same name");
-  const unknown = misplaced();
-  if (unknown.length > 0) throw new Error(`features in no group, or in one without being known: ${unknown.join(", ")}`);
 
   const kept = values.keep ?? mkdtempSync(join(tmpdir(), "reticent-ablation-"));
   try {

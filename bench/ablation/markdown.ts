@@ -40,7 +40,7 @@ function twoFigures<T extends { readonly title: string }>(
   of: (row: T) => readonly [OverSets, OverSets],
 ): string {
   return table(
-    ["", ...report.sets.map(({ set }) => set), "mean", "difference of the first"],
+    ["", ...report.sets.map(({ set }) => set), "mean", "mean difference of the first"],
     rows.map((row) => {
       const [first, second] = of(row);
       const pair = (a: Estimate | undefined, b: Estimate | undefined) =>
