@@ -8,8 +8,10 @@ import type { Answer } from "./answers.ts";
 import { featuresOf, groupNames, groupTitles } from "./groups.ts";
 import { drawsOf, type OverSets, overSets, type Resampled, resampled } from "./statistics.ts";
 
-/** C of the penalty, as `reticent calibrate` takes it. */
-export const regularisation = 0.003;
+/** C of the penalty for constants that are to carry over to other corpora, as shipped. */
+const regularisation = 0.003;
+/** C for questions about the very corpus that is served. */
+const ownRegularisation = 0.03;
 
 /** A confidence, and how it told the test questions with an answer from those without. */
 export interface ConfidenceRow {
@@ -46,8 +48,8 @@ export function confidenceTable({ sets, together }: ConfidenceInput): Confidence
     sets.map((answers) => answers.flatMap((answer) => (answer.split === split ? [answer.sample] : [])));
   const [calib, test] = [part("calib"), part("test")];
   const drawn = drawsOf(test);
-  const fitted = (samples: readonly Sample[], names: readonly string[]): Score => {
-    const model = fitModel(samples, names, { regularisation, balanced: true, constant: "no-weight" });
+  const fitted = (samples: readonly Sample[], names: readonly string[], c = regularisation): Score => {
+    const model = fitModel(samples, names, { regularisation: c, balanced: true, constant: "no-weight" });
     return ({ features }) => round6(probability(model, features));
   };
   const judge = (score: Score): Record<"auroc" | "answered_at_far5", Resampled> => {
@@ -80,6 +82,8 @@ export function confidenceTable({ sets, together }: ConfidenceInput): Confidence
     const scores = sets.map((_, set) => score(set));
     return (sample, set) => scores[set]?.(sample, set) ?? Number.NaN;
   };
+  const own = (name: string, c: number) =>
+    row(name, `the set's own labels, C ${c}`, judge(bySet((set) => fitted(calib[set] ?? [], calibratedFeatures, c))));
   const others = (set: number) => calib.filter((_, at) => together[set]?.includes(at) !== true).flat();
   const leftOut = sets.every((_, set) => others(set).length > 0);
   return {
@@ -89,7 +93,8 @@ export function confidenceTable({ sets, together }: ConfidenceInput): Confidence
         "uncalibrated score",
         judge(({ features }) => uncalibrated.confidence(features)),
       ),
-      row("own", "the set's own labels", judge(bySet((set) => fitted(calib[set] ?? [], calibratedFeatures)))),
+      own("own", regularisation),
+      own("own-weaker", ownRegularisation),
       row("all", "**all sets**", all),
       ...(leftOut
         ? [row("others", "all other sets", judge(bySet((set) => fitted(others(set), calibratedFeatures))))]
