@@ -10,7 +10,7 @@ import { checkUser, type IsolationFigures, type Mismatch } from "./isolation.ts"
 import { kindFigures } from "./kinds.ts";
 import { corpusOf, type Leak } from "./leaks.ts";
 import type { EvalOptions, Split } from "./options.ts";
-import { inSplit, judgedPairs, type Plan, planOf } from "./plan.ts";
+import { inSplit, judgedOnly, judgedPairs, type Plan, planOf } from "./plan.ts";
 import { storedItem } from "./stored-items.ts";
 import { supersededFigures } from "./superseded.ts";
 import { addedIds, checkVisibility, probeHidden, type UserVisibility } from "./visibility-check.ts";
@@ -40,9 +40,10 @@ const shown = 20;
 export async function evaluate(options: EvalOptions, stderr: Output): Promise<Evaluation> {
   const world = await openWorld(options);
   const { set, mapping } = world;
-  const plan = planOf(set, mapping, options);
-  if (plan.queries.length === 0) throw new UsageError(`${options.folder} has no query in the split ${options.split}`);
-  const pairs = judgedPairs(pairsOf(set, mapping), plan);
+  const whole = planOf(set, mapping, options);
+  if (whole.queries.length === 0) throw new UsageError(`${options.folder} has no query in the split ${options.split}`);
+  const pairs = judgedPairs(pairsOf(set, mapping), whole);
+  const plan = options.candidatesFile === undefined ? whole : judgedOnly(whole, pairs);
   const overFolder = set.access === undefined && mapping.everyoneAsks;
   const isKept = (user: string, query: string): boolean =>
     options.isolation && (overFolder || keptPairs.has(pairKey(user, query)));

@@ -52,7 +52,8 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
   --features FILE         write a line per judged query: {"id","set","split","fold","group","answerable","confidence","features"}; in a set
                           with access lists per judged user and query, id and user named. Without --split for the queries of all splits.
   --candidates FILE       write the lines of --features with {"relevant","hits","candidates"}: every candidate chunk of the search, per tenant, as
-                          [document, similarity, BM25, fused, late interaction], for comparing ways to rank
+                          [document, similarity, BM25, fused, late interaction], for comparing ways to rank; in a set with access
+                          lists only judged users and queries are asked, so leaks are looked for in these alone
   --html FILE             write the report as one HTML page, without scripts or anything from outside
   --baseline FILE         compare with the --json report of an earlier run of the same set, split and queries: a figure that dropped by
                           more than its noise fails. FILE may be a folder with a baseline.MODEL.json for each model.
