@@ -259,6 +259,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
         traces,
         clock,
         deadlineMs: config.deadlineMs,
+        traceEveryChunk: config.traceEveryChunk ?? false,
       }),
       traces,
       policy,

@@ -30,6 +30,8 @@ export interface ServiceConfig {
   readonly previousEmbedder?: EmbedderName;
   /** A file that keeps vectors from one evaluation to the next; no setting of a service. */
   readonly vectorFile?: string;
+  /** Traces keep every candidate chunk, for evaluations that rank them in other ways; no setting of a service. */
+  readonly traceEveryChunk?: boolean;
   readonly logLevel: "silent" | "fatal" | "error" | "warn" | "info" | "debug" | "trace";
 }
 

@@ -40,6 +40,8 @@ export interface RetrieveDependencies extends CandidateSearch {
   readonly clock: Clock;
   /** Longest time that one retrieve may take, ms. */
   readonly deadlineMs: number;
+  /** Whether traces keep every candidate chunk, and not only the best one of each of the first documents. Absent = no. */
+  readonly traceEveryChunk?: boolean;
 }
 
 /** Answers one question for one caller, or abstains. */
@@ -139,6 +141,7 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
           };
     traces.record(
       traceOf({
+        everyChunk: dependencies.traceEveryChunk ?? false,
         id: common.id,
         caller,
         principals: snapshot.principals(caller),

@@ -34,6 +34,8 @@ export interface TraceInput {
   readonly eligible: TracedSearch;
   readonly visible: TracedSearch | undefined;
   readonly decision: Trace["decision"];
+  /** Keeps every candidate of the search, and not only the best one of each of the first documents. */
+  readonly everyChunk: boolean;
 }
 
 /** The record of one decision: ids and numbers, never a passage's text. */
@@ -66,7 +68,7 @@ export function traceOf(input: TraceInput): Trace {
     gates,
     features: { ...eligible.features },
     candidates: [
-      ...bestPerDocument(eligible.ranked, chosen).map((candidate) =>
+      ...(input.everyChunk ? eligible.ranked : bestPerDocument(eligible.ranked, chosen)).map((candidate) =>
         entry(candidate, candidate.fused, candidate.late, gate(candidate)),
       ),
       ...bestPerDocument(gated, new Set()).map((candidate) =>

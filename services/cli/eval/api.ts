@@ -29,7 +29,17 @@ const pageSchema = z.object({
   next_cursor: z.string().nullable(),
 });
 const traceSchema = z.object({
-  candidates: z.array(z.object({ source: z.string(), document_id: z.string(), gate: z.string() })),
+  candidates: z.array(
+    z.object({
+      source: z.string(),
+      document_id: z.string(),
+      gate: z.string(),
+      similarity: z.number().nullish(),
+      bm25: z.number().nullish(),
+      fused: z.number().nullish(),
+      late: z.number().nullish(),
+    }),
+  ),
   /** Whatever numbers the confidence was made from, by name. */
   features: z.record(z.string(), z.number()).nullable(),
 });

@@ -191,6 +191,7 @@ test("an outdated version above its current one counts, unless the user may not 
     reason: null,
     features: null,
     candidates: [],
+    rows: [],
     ms: [],
     responses: [],
     shapes: [],

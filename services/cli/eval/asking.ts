@@ -9,6 +9,15 @@ const hitsKept = 50;
 /** Gates in front of the floor: what they drop was never ranked for an answer. */
 const dropped = new Set(["recheck", "stale", "untrusted"]);
 
+/** A candidate chunk: document, similarity, BM25, fused value, late interaction (`null` where it did not look). */
+export type CandidateRow = readonly [
+  document: string,
+  similarity: number,
+  bm25: number,
+  fused: number,
+  late: number | null,
+];
+
 /** What one user got for one query, over all of the user's tenants. */
 export interface Asked {
   readonly user: string;
@@ -23,6 +32,8 @@ export interface Asked {
   readonly features: Readonly<Record<string, number>> | null;
   /** Candidates that the user's own traces show, per tenant. */
   readonly candidates: readonly number[];
+  /** Those candidates themselves before the floor, in rank order, per tenant, the leading response first: kept only when asked for. */
+  readonly rows: readonly (readonly CandidateRow[])[];
   /** Times of the retrieve requests, ms. */
   readonly ms: readonly number[];
   /** The responses without what is random in them, per tenant: kept only when asked for. */
@@ -46,12 +57,24 @@ export function hitsOf({ trace, nameOf }: Pick<Answer, "trace" | "nameOf">): rea
   return trace.candidates.filter(({ gate }) => !dropped.has(gate)).map((one) => nameOf(one.source, one.document_id));
 }
 
+/** The candidates of the same documents as {@link hitsOf}; one without numbers is left out. */
+function rowsOf({ trace, nameOf }: Answer): readonly CandidateRow[] {
+  return trace.candidates.flatMap((one): CandidateRow[] => {
+    const { similarity, bm25, fused, late } = one;
+    if (dropped.has(one.gate) || typeof similarity !== "number" || typeof bm25 !== "number") return [];
+    return [[nameOf(one.source, one.document_id), similarity, bm25, fused ?? 0, late ?? null]];
+  });
+}
+
+const byConfidence = (answers: readonly Answer[]) =>
+  answers.toSorted((a, b) => b.response.confidence - a.response.confidence);
+
 /**
  * Unites what a user of several tenants got: the more confident response leads and its documents come first; equally confident
  * ones in the order of the tenants. At most fifty documents, without repeats.
  */
 export function unite(answers: readonly Answer[]): Pick<Asked, "score" | "outcome" | "reason" | "hits" | "features"> {
-  const [leader, ...others] = answers.toSorted((a, b) => b.response.confidence - a.response.confidence);
+  const [leader, ...others] = byConfidence(answers);
   if (leader === undefined) return { score: 0, outcome: "error", reason: null, hits: [], features: null };
   const { response } = leader;
   const hits = [leader, ...others].flatMap(hitsOf);
@@ -85,6 +108,8 @@ export interface AskContext {
   readonly nameOf: Mapping["nameOf"];
   /** Text that no response may hold, whoever asks. */
   readonly never: readonly string[];
+  /** Whether to keep {@link Asked.rows}. Absent = no. */
+  readonly keepRows?: boolean;
   /** Called with everything hidden that came out. */
   readonly onLeak: (leak: Leak) => void;
   /** Called with every request that did not succeed. */
@@ -93,7 +118,7 @@ export interface AskContext {
 
 /** Asks one query as one user, once per tenant, reads the user's own traces, and looks for leaks in all of it. */
 export async function ask(
-  { api, corpus, nameOf, never, onLeak, onError }: AskContext,
+  { api, corpus, nameOf, never, keepRows, onLeak, onError }: AskContext,
   user: MappedUser,
   tokens: readonly { readonly tenant: string; readonly token: string }[],
   query: DataQuery,
@@ -141,6 +166,7 @@ export async function ask(
     query,
     ...unite(answers),
     candidates: answers.map(({ trace }) => trace.candidates.length),
+    rows: keepRows === true ? byConfidence(answers).map(rowsOf) : [],
     ms,
     responses,
     shapes: [...shapes],

@@ -233,3 +233,32 @@ test("in a set without access lists there is a line per query, and its group is 
     ["q3", null],
   ]);
 });
+
+test("every candidate chunk of a question is written with its numbers, in the order in which the service ranked them", async () => {
+  const chapter = (name: string) =>
+    `# ${name}\n\n${`The bakery ${name} holds flour, yeast and much salt. `.repeat(60)}\n\n`;
+  const [query] = tinySet["queries.jsonl"];
+  const folder = writeSet({
+    "corpus.jsonl": [
+      { id: "long", title: "Long", text: ["cellar", "attic", "yard", "shop"].map(chapter).join("") },
+      { id: "short", title: "Short", text: "Flour is delivered on Mondays." },
+    ],
+    "queries.jsonl": [{ ...query, text: "where is the flour of the bakery", relevant: ["long"] }],
+  });
+  const file = join(temporaryFolder(), "candidates.jsonl");
+  expect((await evaluated(folder, "--embedder", "hashed", "--candidates", file)).code).toBe(0);
+  const row = z.tuple([z.string(), z.number(), z.number(), z.number(), z.number().nullable()]);
+  const lineSchema = z.looseObject({
+    relevant: z.array(z.string()),
+    hits: z.array(z.string()),
+    candidates: z.array(z.array(row)),
+  });
+  const [line] = z.array(lineSchema).parse(jsonLines(file));
+  const [rows = []] = line?.candidates ?? [];
+  expect(line?.relevant).toEqual(["long"]);
+  // More than the best chunk of each document, which is what a trace keeps otherwise.
+  expect(rows.filter(([document]) => document === "long").length).toBeGreaterThan(1);
+  expect([...new Set(rows.map(([document]) => document))]).toEqual(line?.hits);
+  const fused = rows.map((one) => one[3]);
+  expect(fused).toEqual(fused.toSorted((a, b) => b - a));
+});

@@ -3,6 +3,7 @@ import process from "node:process";
 import { exitCodeOf, printable, processTerminal, type Terminal, UsageError } from "../terminal.ts";
 import type { Asked } from "./asking.ts";
 import { baselineFor, checkComparable, checkSameSet, compare, comparisonLines, readBaseline } from "./baseline.ts";
+import { writeCandidates } from "./candidates-file.ts";
 import { type EvalReport, isClean, reportJson } from "./eval-report.ts";
 import { evaluate } from "./evaluate.ts";
 import { featureLines } from "./features-file.ts";
@@ -68,12 +69,12 @@ export async function run(args: readonly string[], terminal: Terminal = processT
 }
 
 async function measure(options: EvalOptions, { stdout, stderr }: Terminal): Promise<number> {
-  const { runFile, pairsFile, featuresFile, htmlFile, baselineFile } = options;
+  const { runFile, pairsFile, featuresFile, candidatesFile, htmlFile, baselineFile } = options;
   // Found out before the work where it can be: which file of a folder it is depends on the model that answers.
   if (baselineFile !== undefined && statSync(baselineFile, { throwIfNoEntry: false })?.isDirectory() !== true) {
     checkSameSet(readBaseline(baselineFile), { set: options.name, split: options.split }, baselineFile);
   }
-  for (const file of [runFile, pairsFile, featuresFile, htmlFile]) checkWritable(file);
+  for (const file of [runFile, pairsFile, featuresFile, candidatesFile, htmlFile]) checkWritable(file);
   const { report: found, run: asked, asked: all, judged } = await evaluate(options, stderr);
   let report: EvalReport = found;
   if (baselineFile !== undefined) {
@@ -91,6 +92,10 @@ async function measure(options: EvalOptions, { stdout, stderr }: Terminal): Prom
       featuresFile,
       featureLines(options.name, asked.filter(wanted), pairs).map((line) => JSON.stringify(line)),
     );
+  }
+  if (candidatesFile !== undefined) {
+    const pairs = judged.filter(({ one }) => wanted(one));
+    writeCandidates(candidatesFile, options.name, asked.filter(wanted), pairs);
   }
   if (htmlFile !== undefined) writeFileSync(htmlFile, htmlOf(report));
   stdout.write(options.json ? reportJson(report) : tablesOf(report));

@@ -10,7 +10,7 @@ import { checkUser, type IsolationFigures, type Mismatch } from "./isolation.ts"
 import { kindFigures } from "./kinds.ts";
 import { corpusOf, type Leak } from "./leaks.ts";
 import type { EvalOptions, Split } from "./options.ts";
-import { inSplit, judgedPairs, type Plan, planOf } from "./plan.ts";
+import { inSplit, judgedOnly, judgedPairs, type Plan, planOf } from "./plan.ts";
 import { storedItem } from "./stored-items.ts";
 import { supersededFigures } from "./superseded.ts";
 import { addedIds, checkVisibility, probeHidden, type UserVisibility } from "./visibility-check.ts";
@@ -40,9 +40,10 @@ const shown = 20;
 export async function evaluate(options: EvalOptions, stderr: Output): Promise<Evaluation> {
   const world = await openWorld(options);
   const { set, mapping } = world;
-  const plan = planOf(set, mapping, options);
-  if (plan.queries.length === 0) throw new UsageError(`${options.folder} has no query in the split ${options.split}`);
-  const pairs = judgedPairs(pairsOf(set, mapping), plan);
+  const whole = planOf(set, mapping, options);
+  if (whole.queries.length === 0) throw new UsageError(`${options.folder} has no query in the split ${options.split}`);
+  const pairs = judgedPairs(pairsOf(set, mapping), whole);
+  const plan = options.candidatesFile === undefined ? whole : judgedOnly(whole, pairs);
   const overFolder = set.access === undefined && mapping.everyoneAsks;
   const isKept = (user: string, query: string): boolean =>
     options.isolation && (overFolder || keptPairs.has(pairKey(user, query)));
@@ -51,7 +52,8 @@ export async function evaluate(options: EvalOptions, stderr: Output): Promise<Ev
   const instance = await world.start();
   let collected: Collected;
   try {
-    collected = await collect(instance, world, plan, isKept, stderr);
+    const keepRows = options.candidatesFile !== undefined;
+    collected = await collect(instance, world, plan, { isKept, keepRows }, stderr);
   } finally {
     await instance.close();
   }
@@ -84,7 +86,7 @@ async function collect(
   running: Instance,
   { set, mapping }: World,
   plan: Plan,
-  isKept: (user: string, query: string) => boolean,
+  { isKept, keepRows }: { isKept: (user: string, query: string) => boolean; keepRows: boolean },
   stderr: Output,
 ): Promise<Collected> {
   const copies = mapping.documents.reduce((sum, document) => sum + document.tenants.length, 0);
@@ -111,6 +113,7 @@ async function collect(
     api: running.api,
     corpus: corpusOf(set.documents, (name) => ids.get(name) ?? name),
     nameOf: mapping.nameOf,
+    keepRows,
     never: set.queries.flatMap((query) => query.never ?? []),
     onLeak: (leak: Leak) => leaks.push(leak),
     onError: ({ status, body }: { status: number; body: string }) => errors.push({ status, body }),

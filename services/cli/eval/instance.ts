@@ -45,7 +45,7 @@ export interface Loaded {
 /** Starts an empty instance. @param writePolicies writes its policy folder, which is there and empty. */
 export async function startInstance(
   writePolicies: (folder: string) => Promise<void>,
-  { embedder, vectorFile }: Pick<EvalOptions, "embedder" | "vectorFile">,
+  { embedder, vectorFile, candidatesFile }: Pick<EvalOptions, "embedder" | "vectorFile" | "candidatesFile">,
 ): Promise<Instance> {
   const folder = mkdtempSync(join(tmpdir(), "reticent-eval-"));
   folders.add(folder);
@@ -69,6 +69,7 @@ export async function startInstance(
       traceRetention: { maxAgeMs: dayMs, maxCount: 10_000_000 },
       logLevel: "silent",
       embedder,
+      traceEveryChunk: candidatesFile !== undefined,
       ...(vectorFile === undefined ? {} : { vectorFile }),
     });
     const service = await startService(config);

@@ -21,6 +21,7 @@ export interface EvalOptions {
   readonly runFile: string | undefined;
   readonly pairsFile: string | undefined;
   readonly featuresFile: string | undefined;
+  readonly candidatesFile: string | undefined;
   readonly htmlFile: string | undefined;
   /** A report of an earlier run to compare with. */
   readonly baselineFile: string | undefined;
@@ -50,6 +51,9 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
   --pairs FILE            write a line per user and query: {"user","query","score","outcome","reason","hits"}
   --features FILE         write a line per judged query: {"id","set","split","fold","group","answerable","confidence","features"}; in a set
                           with access lists per judged user and query, id and user named. Without --split for the queries of all splits.
+  --candidates FILE       write the lines of --features with {"relevant","hits","candidates"}: every candidate chunk of the search, per tenant, as
+                          [document, similarity, BM25, fused, late interaction], for comparing ways to rank; in a set with access
+                          lists only judged users and queries are asked, so leaks are looked for in these alone
   --html FILE             write the report as one HTML page, without scripts or anything from outside
   --baseline FILE         compare with the --json report of an earlier run of the same set, split and queries: a figure that dropped by
                           more than its noise fails. FILE may be a folder with a baseline.MODEL.json for each model.
@@ -80,6 +84,7 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
       run: { type: "string" },
       pairs: { type: "string" },
       features: { type: "string" },
+      candidates: { type: "string" },
       html: { type: "string" },
       baseline: { type: "string" },
       superseded: { type: "boolean" },
@@ -110,6 +115,7 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
     runFile: values.run,
     pairsFile: values.pairs,
     featuresFile: values.features,
+    candidatesFile: values.candidates,
     htmlFile: values.html,
     baselineFile: values.baseline,
     superseded: values.superseded === true,

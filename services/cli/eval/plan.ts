@@ -1,5 +1,6 @@
 import { CommandError } from "../terminal.ts";
 import type { DataPair, DataQuery, Dataset } from "./dataset.ts";
+import { pairKey } from "./figures.ts";
 import type { MappedUser, Mapping } from "./mapping.ts";
 import type { EvalOptions, Split } from "./options.ts";
 
@@ -27,7 +28,9 @@ export const inSplit = (query: Pick<DataQuery, "split">, split: Split): boolean 
 export function planOf(set: Dataset, mapping: Mapping, options: EvalOptions): Plan {
   const allSplits =
     !options.splitGiven &&
-    [options.runFile, options.pairsFile, options.featuresFile].some((file) => file !== undefined);
+    [options.runFile, options.pairsFile, options.featuresFile, options.candidatesFile].some(
+      (file) => file !== undefined,
+    );
   const chosen = set.queries.filter((query) => allSplits || inSplit(query, options.split));
   const everything = mapping.everyoneAsks && options.limit === undefined;
   const queries = everything ? set.queries : chosen.slice(0, options.limit ?? chosen.length);
@@ -69,6 +72,21 @@ export function bestReader(query: DataQuery, users: readonly MappedUser[]): Mapp
   return users.toSorted(
     (a, b) => readable(b) - readable(a) || b.visible.size - a.visible.size || (a.id < b.id ? -1 : 1),
   )[0];
+}
+
+/**
+ * A plan in which users ask only what is judged: the given pairs, and each query by its reader. A twentieth of the questions where many
+ * users are; leaks are then looked for in these alone.
+ */
+export function judgedOnly(plan: Plan, pairs: readonly DataPair[]): Plan {
+  const judged = new Set(pairs.map((pair) => pairKey(pair.user, pair.queryId)));
+  return {
+    ...plan,
+    questions: plan.questions.map(({ user, queries }) => ({
+      user,
+      queries: queries.filter(({ id }) => plan.readerOf.get(id)?.id === user.id || judged.has(pairKey(user.id, id))),
+    })),
+  };
 }
 
 /** The pairs that can be judged with the queries asked. */
