@@ -13,9 +13,12 @@ import type {
   VectorIndex,
 } from "#core/ports/index.ts";
 import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
+import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 import { checkGeneration } from "./check.ts";
 import { EngineHost, type NamedSelection } from "./engine/host.ts";
 import { inThread, type StartEngine } from "./engine/link.ts";
+import { matchStored } from "./engine/stored-tokens.ts";
+import { TokenMatcher } from "./engine/token-matcher.ts";
 import { vectorProblem } from "./engine/vectors.ts";
 import { schema, schemaVersion } from "./schema.ts";
 import { IndexStore } from "./store.ts";
@@ -66,6 +69,7 @@ class SqliteIndex implements VectorIndex {
     readonly LiveRef[],
     { readonly revision: number; readonly selection: NamedSelection }
   >();
+  readonly #matcher = new TokenMatcher();
   #isClosed = false;
 
   constructor({ database, live, model, engine = inThread }: SqliteIndexOptions) {
@@ -149,6 +153,19 @@ class SqliteIndex implements VectorIndex {
 
   async tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>> {
     return this.#run(() => this.#store.tokenOutputs(chunkIds, this.#model.fingerprint));
+  }
+
+  async matchTokens(query: TokenOutputs, chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenMatches>> {
+    return this.#run(() => {
+      const { fingerprint } = this.#model;
+      // No other thread can open a database in memory.
+      if (this.#store.file !== null) {
+        const { dimensions, vectors } = query;
+        // Copied: a part of a larger array would be sent with all of it.
+        return this.#host.match({ fingerprint, query: { dimensions, vectors: vectors.slice() }, chunkIds });
+      }
+      return matchStored(this.#matcher, query, this.#store.tokenOutputs(chunkIds, fingerprint));
+    });
   }
 
   async close(): Promise<void> {

@@ -5,8 +5,9 @@ import { everything } from "./engine/load.ts";
 import { pack } from "./engine/packed.ts";
 import type { StoredGeneration } from "./engine/protocol.ts";
 import { type GenerationRow, readGeneration, readStored } from "./engine/stored-rows.ts";
+import { readTokens, tokensOfChunk } from "./engine/stored-tokens.ts";
 import { vectorBytes } from "./engine/vectors.ts";
-import { readText, readTokenOutputs } from "./rows.ts";
+import { readText } from "./rows.ts";
 
 /** The engine names generations by 32-bit numbers. */
 const highestHandle = 2 ** 31 - 1;
@@ -76,18 +77,7 @@ export class IndexStore {
 
   /** Token outputs by chunk id, of `fingerprint` alone: those of another encoder could not be compared with its queries. */
   tokenOutputs(chunkIds: readonly string[], fingerprint: string): Map<string, TokenOutputs> {
-    const statement = this.#database.prepare(
-      `SELECT t.dimensions, t.vectors FROM index_chunks c
-       JOIN index_generations g ON g.id = c.generation_id
-       JOIN index_token_outputs t ON t.generation_id = c.generation_id AND t.chunk = c.chunk
-       WHERE c.chunk_id = ? AND g.fingerprint = ?`,
-    );
-    const found = new Map<string, TokenOutputs>();
-    for (const chunkId of chunkIds) {
-      const row = statement.get(chunkId, fingerprint);
-      if (row !== undefined) found.set(chunkId, readTokenOutputs(row));
-    }
-    return found;
+    return readTokens(this.#database.prepare(tokensOfChunk), chunkIds, fingerprint);
   }
 
   #insertGeneration({ key, generation, fingerprint }: IndexedGeneration, dimensions: number): number {

@@ -1,5 +1,6 @@
 import type { VisibilityFilter } from "../access/visible.ts";
 import type { DocumentKey } from "../document.ts";
+import type { TokenMatches } from "../retrieval/late-interaction.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 
 /**
@@ -146,5 +147,10 @@ export interface VectorIndex {
   texts(chunkIds: readonly string[]): Promise<ReadonlyMap<string, ChunkText>>;
   /** Token outputs by chunk id; a chunk that is gone, or was written without, is absent from the map. */
   tokenOutputs(chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenOutputs>>;
+  /**
+   * Late interaction where the token outputs lie: what `tokenMatches` of {@link tokenOutputs} gives, by chunk id, to the last bit. Absent in an
+   * index that leaves the work to its caller. Any failure, other dimensions among them, is an AppError `index-unavailable`.
+   */
+  matchTokens?(query: TokenOutputs, chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenMatches>>;
   close(): Promise<void>;
 }

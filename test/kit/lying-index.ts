@@ -1,5 +1,6 @@
 import { keyString } from "#core/document.ts";
 import type { ChunkText, IndexedGeneration, IndexHit, IndexQuery, VectorIndex } from "#core/ports/index.ts";
+import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 
 /**
  * An index that ignores its filter, the live generation, and removals: it answers every search with every chunk that was ever
@@ -32,9 +33,19 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
     },
     texts: (ids) => index.texts(ids),
     tokenOutputs: (ids) => index.tokenOutputs(ids),
+    ...matching(index),
     documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
     close: () => index.close(),
   };
+}
+
+/** The matching of an index, if it has one, as somebody makes it. */
+function matching(
+  index: VectorIndex,
+  made: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches> = (honest) => honest,
+): Pick<VectorIndex, "matchTokens"> {
+  if (index.matchTokens === undefined) return {};
+  return { matchTokens: async (query, ids) => made((await index.matchTokens?.(query, ids)) ?? new Map()) };
 }
 
 /** Every chunk of some generations as a hit, with its true cosine and the number of query terms that it holds. */
@@ -60,6 +71,8 @@ export interface Lie {
     honest: ReadonlyMap<string, ChunkText>,
     others: ReadonlyMap<string, ChunkText>,
   ) => ReadonlyMap<string, ChunkText>;
+  /** Matches of late interaction, by the asked ids. */
+  readonly matches?: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches>;
   /** Whether the list of documents ignores the filter. */
   readonly listsEverything?: boolean;
 }
@@ -105,6 +118,7 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
       return texts(honest, await index.texts(written.flatMap(({ chunks }) => chunks.map(({ chunkId }) => chunkId))));
     },
     tokenOutputs: (ids) => index.tokenOutputs(ids),
+    ...matching(index, (honest) => lying.lie.matches?.(honest) ?? honest),
     documents: async (fingerprint, filter, page) =>
       lying.lie.listsEverything === true
         ? written.map(({ key }) => key).slice(0, page.limit)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
+import { tokenMatches } from "#core/retrieval/late-interaction.ts";
 import type { OpenedIndex } from "../index-contract.ts";
 import { ContractLive, direction, generationOf, keyOf, queryFor } from "./world.ts";
 
@@ -81,6 +82,31 @@ export function detailsContract(name: string, open: (live: LiveDocuments) => Pro
       expect((await index.tokenOutputs(written)).size).toBe(2);
       await index.remove(keyOf("a"), 1, "model-a");
       expect((await index.tokenOutputs(written)).size).toBe(0);
+    });
+
+    test("an index that matches tokens itself gives what the reference makes of its token outputs", async () => {
+      if (index.matchTokens === undefined) return;
+      const draw = (length: number, step: number) =>
+        Int8Array.from({ length }, (_, i) => Math.round(127 * Math.sin(step * (i + 1))));
+      const query = { dimensions: 20, vectors: draw(7 * 20, 0.37) };
+      const passages = [0, 1, 9, 40].map((rows) => ({ dimensions: 20, vectors: draw(rows * 20, 0.11 * (rows + 1)) }));
+      const plain = generationOf(
+        keyOf("a"),
+        [...passages, null].map((_, i) => ({ words: ["word"], vector: direction(i) })),
+      );
+      const chunks = plain.chunks.map((chunk, i) => (passages[i] ? { ...chunk, tokenOutputs: passages[i] } : chunk));
+      await index.write({ ...plain, chunks });
+      const ids = plain.chunks.map(({ chunkId }) => chunkId);
+      const expected = passages.map((passage, i) => [ids[i], tokenMatches(query, passage)]);
+      const asked = ["00000000-0000-5000-8000-000000000000", ...ids];
+      expect([...((await index.matchTokens(query, asked)) ?? [])]).toEqual(expected);
+      index = await opened.reopen();
+      expect([...((await index.matchTokens?.(query, asked)) ?? [])]).toEqual(expected);
+      const other = { dimensions: 10, vectors: query.vectors };
+      await expect(index.matchTokens?.(other, asked)).rejects.toMatchObject({ code: "index-unavailable" });
+      expect([...((await index.matchTokens?.(query, asked)) ?? [])]).toEqual(expected);
+      await index.remove(keyOf("a"), 1, "model-a");
+      expect((await index.matchTokens?.(query, asked))?.size).toBe(0);
     });
 
     test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {
