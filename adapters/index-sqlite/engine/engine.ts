@@ -14,6 +14,7 @@ export class Engine {
   readonly #spaces = new Map<string, Space>();
   /** `undefined` for a selection of nothing. */
   readonly #selections = new Map<number, { readonly space: Space; readonly selection: Selection } | undefined>();
+  #isSettled = false;
   /** `undefined` without a file to read from. */
   #tokens: StoredTokens | undefined;
 
@@ -28,6 +29,7 @@ export class Engine {
         this.close();
         this.#tokens = new StoredTokens(message.file);
         for (const generation of loadFile(message.file)) this.#add(generation);
+        this.#settle();
         return null;
       case "add":
         this.#add(message);
@@ -42,6 +44,7 @@ export class Engine {
         this.#selections.delete(message.selection);
         return null;
       case "ready":
+        this.#settle();
         return null;
       case "search": {
         if (!this.#selections.has(message.selection)) throw new Error(`no selection ${message.selection}`);
@@ -66,10 +69,17 @@ export class Engine {
     let space = this.#spaces.get(fingerprint);
     if (space === undefined) {
       space = new Space(dimensions);
+      if (this.#isSettled) space.settle();
       this.#spaces.set(fingerprint, space);
     }
     if (space.dimensions !== dimensions) throw new Error(`generation ${handle} has ${dimensions} dimensions`);
     space.add(handle, vectorsOf(vectors), packed);
+  }
+
+  /** From here on spaces are searched, new ones from their first chunk on. */
+  #settle(): void {
+    this.#isSettled = true;
+    for (const space of this.#spaces.values()) space.settle();
   }
 
   #select(name: number, fingerprint: string, handles: Int32Array): void {
