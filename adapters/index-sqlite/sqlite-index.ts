@@ -9,6 +9,7 @@ import type {
   IndexHit,
   IndexQuery,
   SearchFilter,
+  StoredEmbedding,
   TokenOutputs,
   VectorIndex,
 } from "#core/ports/index.ts";
@@ -166,6 +167,14 @@ class SqliteIndex implements VectorIndex {
       }
       return matchStored(this.#matcher, query, this.#store.tokenOutputs(chunkIds, fingerprint));
     });
+  }
+
+  async embeddings(
+    tenant: string,
+    fingerprint: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredEmbedding>> {
+    return this.#run(() => this.#store.embeddings(tenant, fingerprint, keys));
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { transaction } from "#adapters/sqlite/transaction.ts";
-import type { ChunkText, IndexedGeneration, TokenOutputs } from "#core/ports/index.ts";
+import type { ChunkText, IndexedGeneration, StoredEmbedding, TokenOutputs } from "#core/ports/index.ts";
+import { keyBytes, storedEmbeddings } from "./embeddings.ts";
 import { everything } from "./engine/load.ts";
 import { pack } from "./engine/packed.ts";
 import type { StoredGeneration } from "./engine/protocol.ts";
@@ -80,6 +81,11 @@ export class IndexStore {
     return readTokens(this.#database.prepare(tokensOfChunk), chunkIds, fingerprint);
   }
 
+  /** What stored generations of a tenant hold under a fingerprint, by embedding key. */
+  embeddings(tenant: string, fingerprint: string, keys: readonly string[]): Map<string, StoredEmbedding> {
+    return storedEmbeddings(this.#database, tenant, fingerprint, keys);
+  }
+
   #insertGeneration({ key, generation, fingerprint }: IndexedGeneration, dimensions: number): number {
     const { lastInsertRowid } = this.#database
       .prepare(
@@ -92,14 +98,16 @@ export class IndexStore {
 
   #insertChunks(generation: IndexedGeneration, row: number): void {
     const insert = this.#database.prepare(
-      `INSERT INTO index_chunks (generation_id, chunk, chunk_id, body, heading_path, start_char, end_char, tokens)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO index_chunks (generation_id, chunk, chunk_id, body, heading_path, start_char, end_char, tokens, embedding_key)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     const insertOutputs = this.#database.prepare(
       "INSERT INTO index_token_outputs (generation_id, chunk, dimensions, vectors) VALUES (?, ?, ?, ?)",
     );
-    for (const { chunk, chunkId, text, headingPath, startChar, endChar, tokens, tokenOutputs } of generation.chunks) {
-      insert.run(row, chunk, chunkId, text, JSON.stringify(headingPath), startChar, endChar, tokens);
+    for (const one of generation.chunks) {
+      const { chunk, chunkId, text, headingPath, startChar, endChar, tokens, tokenOutputs, embeddingKey } = one;
+      const key = embeddingKey === undefined ? null : keyBytes(embeddingKey);
+      insert.run(row, chunk, chunkId, text, JSON.stringify(headingPath), startChar, endChar, tokens, key);
       if (tokenOutputs !== undefined) insertOutputs.run(row, chunk, tokenOutputs.dimensions, tokenOutputs.vectors);
     }
   }

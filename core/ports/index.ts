@@ -35,7 +35,12 @@ export interface IndexedChunk {
   readonly termCount: number;
   /** Absent for an encoder that gives none. */
   readonly tokenOutputs?: TokenOutputs;
+  /** Names what was embedded, within tenant and fingerprint: from `embeddingKey`. Absent = never to be reused. */
+  readonly embeddingKey?: string;
 }
+
+/** What an encoder gave for a chunk. */
+export type StoredEmbedding = Pick<IndexedChunk, "vector" | "tokenOutputs">;
 
 /** The chunks of one generation; immutable once written. */
 export interface IndexedGeneration {
@@ -152,5 +157,14 @@ export interface VectorIndex {
    * index that leaves the work to its caller. Any failure, other dimensions among them, is an AppError `index-unavailable`.
    */
   matchTokens?(query: TokenOutputs, chunkIds: readonly string[]): Promise<ReadonlyMap<string, TokenMatches>>;
+  /**
+   * What the generations of a tenant that still lie here hold under a fingerprint, by {@link IndexedChunk.embeddingKey}; what no
+   * generation holds any more is absent. Absent in an index that gives no vectors back: its chunks are embedded anew.
+   */
+  embeddings?(
+    tenant: string,
+    fingerprint: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredEmbedding>>;
   close(): Promise<void>;
 }

@@ -109,6 +109,41 @@ export function detailsContract(name: string, open: (live: LiveDocuments) => Pro
       expect((await index.matchTokens?.(query, asked))?.size).toBe(0);
     });
 
+    test("embeddings are given back to their tenant and fingerprint alone, as long as a generation holds them", async () => {
+      if (index.embeddings === undefined) return;
+      const keys = ["aa", "bb", "cc"].map((byte) => byte.repeat(32));
+      const outputs = { dimensions: 3, vectors: Int8Array.of(127, 0, -127) };
+      const withKeys = (id: string, tenant: string, of = "model-a") => {
+        const plain = generationOf(
+          keyOf(id, tenant),
+          keys.map((_, i) => ({ words: [id], vector: direction(10 * i) })),
+          1,
+          of,
+        );
+        const chunks = plain.chunks.map((chunk, i) => {
+          const embeddingKey = keys[i] ?? "";
+          return { ...chunk, embeddingKey, chunk: 2 * i, ...(i === 1 ? { tokenOutputs: outputs } : {}) };
+        });
+        return { ...plain, chunks };
+      };
+      await index.write(withKeys("a", "halden"));
+      await index.write(withKeys("b", "halden"));
+      const [, second = "", third = ""] = keys;
+      const expected = [
+        [third, { vector: direction(20) }],
+        [second, { vector: direction(10), tokenOutputs: outputs }],
+      ];
+      const asked = [third, "dd".repeat(32), second];
+      expect([...(await index.embeddings("halden", "model-a", asked))]).toEqual(expected);
+      expect((await index.embeddings("marlow", "model-a", asked)).size).toBe(0);
+      expect((await index.embeddings("halden", "model-b", asked)).size).toBe(0);
+      index = await opened.reopen();
+      await index.remove(keyOf("a"), 1, "model-a");
+      expect([...((await index.embeddings?.("halden", "model-a", asked)) ?? [])]).toEqual(expected);
+      await index.remove(keyOf("b"), 1, "model-a");
+      expect((await index.embeddings?.("halden", "model-a", asked))?.size).toBe(0);
+    });
+
     test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {
       const plain = generationOf(keyOf("a"), [{ words: ["sensor"], vector: direction(0) }]);
       live.publish(keyOf("a"));
