@@ -8,7 +8,7 @@ export const keyBytes = (key: string): Uint8Array => Buffer.from(key, "hex");
 /** Where a chunk's embedding lies: its generation, and its place among that generation's vectors. */
 const placeOf = `SELECT c.generation_id, c.chunk, g.dimensions,
     (SELECT count(*) FROM index_chunks p WHERE p.generation_id = c.generation_id AND p.chunk < c.chunk) AS place
-  FROM index_chunks c JOIN index_generations g ON g.id = c.generation_id
+  FROM index_chunks c JOIN index_generations g ON g.id = c.generation_id JOIN index_memory m ON m.generation_id = g.id
   WHERE c.embedding_key = ? AND g.tenant = ? AND g.fingerprint = ? LIMIT 1`;
 
 /**
