@@ -1,6 +1,6 @@
 import type { SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
-import type { ChunkText, TokenOutputs } from "#core/ports/index.ts";
+import type { ChunkText } from "#core/ports/index.ts";
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -19,12 +19,4 @@ export function readText(row: Row): ChunkText {
   const { chunk_id, body, heading_path, start_char, end_char, tokens } = textRow.parse(row);
   const headingPath = path.parse(JSON.parse(heading_path));
   return { chunkId: chunk_id, text: body, headingPath, startChar: start_char, endChar: end_char, tokens };
-}
-
-const tokenRow = z.object({ dimensions: z.int().positive(), vectors: z.instanceof(Uint8Array) });
-
-/** @throws ZodError when the row is not one of ours */
-export function readTokenOutputs(row: Row): TokenOutputs {
-  const { dimensions, vectors } = tokenRow.parse(row);
-  return { dimensions, vectors: new Int8Array(new Uint8Array(vectors).buffer) };
 }

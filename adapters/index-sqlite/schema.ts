@@ -1,10 +1,10 @@
 /** Version of {@link schema}. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /**
  * Tables of the index. A chunk id names a chunk under every fingerprint, so it is unique only together with one. What a search needs
  * of a generation lies in one row, so that a start reads few and long ones; what is shown of a chunk, and its token outputs, lie
- * by chunk. A generation's number is never used twice: the engine knows it by that alone.
+ * by chunk. What was embedded of a chunk is known by a hash only, which goes with it. A generation's number is never used twice: the engine knows it by that alone.
  */
 export const schema = `
 CREATE TABLE index_generations (
@@ -31,9 +31,11 @@ CREATE TABLE index_chunks (
   start_char INTEGER NOT NULL,
   end_char INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
+  embedding_key BLOB,
   PRIMARY KEY (generation_id, chunk)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX index_chunks_by_id ON index_chunks (chunk_id);
+CREATE INDEX index_chunks_by_embedding ON index_chunks (embedding_key) WHERE embedding_key IS NOT NULL;
 CREATE TABLE index_token_outputs (
   generation_id INTEGER NOT NULL REFERENCES index_generations (id) ON DELETE CASCADE,
   chunk INTEGER NOT NULL,

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ensureSchema } from "#adapters/sqlite/schema.ts";
 import { compareKeys, type DocumentKey, keyString } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
+import { nextTurn } from "#core/ingest/turns.ts";
 import type {
   ChunkText,
   IndexAnswer,
@@ -9,13 +10,17 @@ import type {
   IndexHit,
   IndexQuery,
   SearchFilter,
+  StoredEmbedding,
   TokenOutputs,
   VectorIndex,
 } from "#core/ports/index.ts";
 import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
+import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 import { checkGeneration } from "./check.ts";
 import { EngineHost, type NamedSelection } from "./engine/host.ts";
 import { inThread, type StartEngine } from "./engine/link.ts";
+import { matchStored } from "./engine/stored-tokens.ts";
+import { TokenMatcher } from "./engine/token-matcher.ts";
 import { vectorProblem } from "./engine/vectors.ts";
 import { schema, schemaVersion } from "./schema.ts";
 import { IndexStore } from "./store.ts";
@@ -66,6 +71,11 @@ class SqliteIndex implements VectorIndex {
     readonly LiveRef[],
     { readonly revision: number; readonly selection: NamedSelection }
   >();
+  /** Handles of what was begun to be written or erased and has not come to its end, by fingerprint and {@link LiveRef.ref}. */
+  readonly #rests = new Map<string, number>();
+  /** The last that is being done with a generation, by the same name. */
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #matcher = new TokenMatcher();
   #isClosed = false;
 
   constructor({ database, live, model, engine = inThread }: SqliteIndexOptions) {
@@ -77,6 +87,7 @@ class SqliteIndex implements VectorIndex {
 
   async open(): Promise<void> {
     try {
+      this.#store.eraseParts();
       for (const { handle, key, generation, fingerprint, dimensions } of this.#store.generations()) {
         this.#storedUnder(fingerprint, dimensions).handles.set(refOf(key, generation), handle);
       }
@@ -88,30 +99,43 @@ class SqliteIndex implements VectorIndex {
   }
 
   async write(generation: IndexedGeneration): Promise<void> {
-    await this.#run(() => {
-      const ref = refOf(generation.key, generation.generation);
+    const { key, fingerprint } = generation;
+    const ref = refOf(key, generation.generation);
+    const name = `${fingerprint} ${ref}`;
+    await this.#alone(name, async () => {
       // A generation is immutable: what is there is what was written.
-      if (this.#stored.get(generation.fingerprint)?.handles.has(ref) === true) return;
+      if (this.#stored.get(fingerprint)?.handles.has(ref) === true) return;
       const dimensions = this.#dimensionsOf(generation);
       checkGeneration(generation, dimensions);
-      const inserted = this.#store.insert(generation, dimensions);
-      const stored = this.#storedUnder(generation.fingerprint, dimensions);
-      stored.handles.set(ref, inserted.handle);
+      await this.#eraseRest(name);
+      const steps = this.#store.insert(generation, dimensions);
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next()) {
+        this.#rests.set(name, step.value);
+        await this.#turn();
+      }
+      this.#rests.delete(name);
+      const stored = this.#storedUnder(fingerprint, dimensions);
+      stored.handles.set(ref, step.value.handle);
       stored.revision += 1;
-      this.#host.add(inserted);
+      this.#host.add(step.value);
     });
   }
 
   async remove(key: DocumentKey, generation: number, fingerprint: string): Promise<void> {
-    await this.#run(() => {
+    const ref = refOf(key, generation);
+    const name = `${fingerprint} ${ref}`;
+    await this.#alone(name, async () => {
       const stored = this.#stored.get(fingerprint);
-      const ref = refOf(key, generation);
       const handle = stored?.handles.get(ref);
-      if (stored === undefined || handle === undefined) return;
-      this.#store.erase(handle);
-      stored.handles.delete(ref);
-      stored.revision += 1;
-      this.#host.remove(handle, fingerprint);
+      if (stored !== undefined && handle !== undefined) {
+        const isErased = this.#store.erase(handle).next().done === true;
+        if (!isErased) this.#rests.set(name, handle);
+        stored.handles.delete(ref);
+        stored.revision += 1;
+        this.#host.remove(handle, fingerprint);
+      }
+      await this.#eraseRest(name);
     });
   }
 
@@ -151,9 +175,64 @@ class SqliteIndex implements VectorIndex {
     return this.#run(() => this.#store.tokenOutputs(chunkIds, fingerprint));
   }
 
+  async matchTokens(
+    query: TokenOutputs,
+    chunkIds: readonly string[],
+    fingerprint: string,
+  ): Promise<ReadonlyMap<string, TokenMatches>> {
+    return this.#run(() => {
+      // No other thread can open a database in memory.
+      if (this.#store.file !== null) {
+        const { dimensions, vectors } = query;
+        // Copied: a part of a larger array would be sent with all of it.
+        return this.#host.match({ fingerprint, query: { dimensions, vectors: vectors.slice() }, chunkIds });
+      }
+      return matchStored(this.#matcher, query, this.#store.tokenOutputs(chunkIds, fingerprint));
+    });
+  }
+
+  async embeddings(
+    tenant: string,
+    fingerprint: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredEmbedding>> {
+    return this.#run(() => this.#store.embeddings(tenant, fingerprint, keys));
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#host.close();
+  }
+
+  /** Erases what is left of a generation that was not written, or not erased, to its end. */
+  async #eraseRest(name: string): Promise<void> {
+    const handle = this.#rests.get(name);
+    if (handle === undefined) return;
+    const steps = this.#store.erase(handle);
+    while (steps.next().done !== true) await this.#turn();
+    this.#rests.delete(name);
+  }
+
+  /** Lets requests have their turn. @throws Error when the index was closed meanwhile: its database may be as well */
+  async #turn(): Promise<void> {
+    await nextTurn();
+    if (this.#isClosed) throw new Error("the index is closed");
+  }
+
+  /** What is done with one generation is done one after the other; without something before it, at once. */
+  async #alone(name: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#busy.get(name);
+    const mine = (async () => {
+      // Whether that succeeded concerns only the one who asked for it.
+      if (before !== undefined) await before.catch(() => undefined);
+      await this.#run(work);
+    })();
+    this.#busy.set(name, mine);
+    try {
+      await mine;
+    } finally {
+      if (this.#busy.get(name) === mine) this.#busy.delete(name);
+    }
   }
 
   #run<T>(work: () => T | Promise<T>): Promise<T> {

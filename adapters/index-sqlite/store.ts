@@ -1,17 +1,22 @@
 import type { DatabaseSync } from "node:sqlite";
 import { transaction } from "#adapters/sqlite/transaction.ts";
-import type { ChunkText, IndexedGeneration, TokenOutputs } from "#core/ports/index.ts";
+import type { ChunkText, IndexedChunk, IndexedGeneration, StoredEmbedding, TokenOutputs } from "#core/ports/index.ts";
+import { keyBytes, storedEmbeddings } from "./embeddings.ts";
 import { everything } from "./engine/load.ts";
 import { pack } from "./engine/packed.ts";
 import type { StoredGeneration } from "./engine/protocol.ts";
 import { type GenerationRow, readGeneration, readStored } from "./engine/stored-rows.ts";
+import { readTokens, tokensOfChunk } from "./engine/stored-tokens.ts";
 import { vectorBytes } from "./engine/vectors.ts";
-import { readText, readTokenOutputs } from "./rows.ts";
+import { readText } from "./rows.ts";
 
 /** The engine names generations by 32-bit numbers. */
 const highestHandle = 2 ** 31 - 1;
 
-/** The index's rows in SQLite. Every command is one transaction. */
+/** Chunks of one transaction: few enough for requests to get their turn between two, and all that most documents have. */
+const chunksPerSlice = 128;
+
+/** The index's rows in SQLite. What is done step by step lets others have their turn between two steps. */
 export class IndexStore {
   readonly #database: DatabaseSync;
 
@@ -24,9 +29,19 @@ export class IndexStore {
     return this.#database.location();
   }
 
-  /** Every stored generation, without what it holds. */
+  /** Every generation that is stored whole, without what it holds. */
   *generations(): Generator<GenerationRow> {
-    for (const row of this.#database.prepare("SELECT * FROM index_generations").iterate()) yield readGeneration(row);
+    const whole = "SELECT * FROM index_generations WHERE id IN (SELECT generation_id FROM index_memory)";
+    for (const row of this.#database.prepare(whole).iterate()) yield readGeneration(row);
+  }
+
+  /** Erases what an earlier process began to write or to erase and did not end. */
+  eraseParts(): void {
+    const parts = "SELECT id FROM index_generations WHERE id NOT IN (SELECT generation_id FROM index_memory)";
+    for (const { id } of this.#database.prepare(parts).all()) {
+      const steps = this.erase(Number(id));
+      while (steps.next().done !== true);
+    }
   }
 
   /** Every stored generation as the engine takes it. */
@@ -34,29 +49,58 @@ export class IndexStore {
     for (const row of this.#database.prepare(everything).iterate()) yield readStored(row);
   }
 
-  /** Stores a generation. @returns it as the engine takes it */
-  insert(generation: IndexedGeneration, dimensions: number): StoredGeneration {
-    const vectors = vectorBytes(generation.chunks.map((chunk) => chunk.vector));
-    const packed = pack(generation.chunks);
-    const handle = transaction(this.#database, () => {
-      const row = this.#insertGeneration(generation, dimensions);
-      this.#database
-        .prepare("INSERT INTO index_memory (generation_id, vectors, packed) VALUES (?, ?, ?)")
-        .run(row, vectors, packed);
-      this.#insertChunks(generation, row);
-      return row;
-    });
-    return { handle, fingerprint: generation.fingerprint, dimensions, vectors, packed };
+  /**
+   * Stores a generation, a slice of its chunks and one transaction at a time. It counts as stored only with the last slice, which
+   * brings what is searched; whoever stops before has to erase what there is.
+   * @yields the handle
+   * @returns it as the engine takes it
+   */
+  *insert(generation: IndexedGeneration, dimensions: number): Generator<number, StoredGeneration> {
+    const { chunks, fingerprint } = generation;
+    const parts: Uint8Array[] = [];
+    let handle = 0;
+    for (let from = 0; from === 0 || from < chunks.length; from += chunksPerSlice) {
+      if (from > 0) yield handle;
+      const slice = chunks.slice(from, from + chunksPerSlice);
+      parts.push(pack(slice));
+      if (from + chunksPerSlice < chunks.length) {
+        transaction(this.#database, () => {
+          if (from === 0) handle = this.#insertGeneration(generation, dimensions);
+          this.#insertChunks(slice, handle);
+        });
+        continue;
+      }
+      const vectors = vectorBytes(chunks.map((chunk) => chunk.vector));
+      const packed = joined(parts);
+      transaction(this.#database, () => {
+        if (from === 0) handle = this.#insertGeneration(generation, dimensions);
+        this.#insertChunks(slice, handle);
+        this.#database
+          .prepare("INSERT INTO index_memory (generation_id, vectors, packed) VALUES (?, ?, ?)")
+          .run(handle, vectors, packed);
+      });
+      return { handle, fingerprint, dimensions, vectors, packed };
+    }
+    throw new Error("a generation was not stored");
   }
 
-  /** Erases a generation with everything that belongs to it. */
-  erase(handle: number): void {
-    transaction(this.#database, () => {
-      for (const table of ["index_token_outputs", "index_chunks", "index_memory"]) {
-        this.#database.prepare(`DELETE FROM ${table} WHERE generation_id = ?`).run(handle);
-      }
-      this.#database.prepare("DELETE FROM index_generations WHERE id = ?").run(handle);
-    });
+  /** Erases a generation with everything that belongs to it, in slices as well. From the first one on it does not count as stored. */
+  *erase(handle: number): Generator<void> {
+    const highest = this.#database
+      .prepare("SELECT coalesce(max(chunk), -1) AS chunk FROM index_chunks WHERE generation_id = ?")
+      .get(handle)?.chunk;
+    for (let below = chunksPerSlice; ; below += chunksPerSlice) {
+      const isLast = below > Number(highest);
+      transaction(this.#database, () => {
+        this.#database.prepare("DELETE FROM index_memory WHERE generation_id = ?").run(handle);
+        for (const table of ["index_token_outputs", "index_chunks"]) {
+          this.#database.prepare(`DELETE FROM ${table} WHERE generation_id = ? AND chunk < ?`).run(handle, below);
+        }
+        if (isLast) this.#database.prepare("DELETE FROM index_generations WHERE id = ?").run(handle);
+      });
+      if (isLast) return;
+      yield;
+    }
   }
 
   /** Texts by chunk id, of `fingerprint` alone: another one may have cut the same generation otherwise. */
@@ -75,18 +119,12 @@ export class IndexStore {
 
   /** Token outputs by chunk id, of `fingerprint` alone: those of another encoder could not be compared with its queries. */
   tokenOutputs(chunkIds: readonly string[], fingerprint: string): Map<string, TokenOutputs> {
-    const statement = this.#database.prepare(
-      `SELECT t.dimensions, t.vectors FROM index_chunks c
-       JOIN index_generations g ON g.id = c.generation_id
-       JOIN index_token_outputs t ON t.generation_id = c.generation_id AND t.chunk = c.chunk
-       WHERE c.chunk_id = ? AND g.fingerprint = ?`,
-    );
-    const found = new Map<string, TokenOutputs>();
-    for (const chunkId of chunkIds) {
-      const row = statement.get(chunkId, fingerprint);
-      if (row !== undefined) found.set(chunkId, readTokenOutputs(row));
-    }
-    return found;
+    return readTokens(this.#database.prepare(tokensOfChunk), chunkIds, fingerprint);
+  }
+
+  /** What stored generations of a tenant hold under a fingerprint, by embedding key. */
+  embeddings(tenant: string, fingerprint: string, keys: readonly string[]): Map<string, StoredEmbedding> {
+    return storedEmbeddings(this.#database, tenant, fingerprint, keys);
   }
 
   #insertGeneration({ key, generation, fingerprint }: IndexedGeneration, dimensions: number): number {
@@ -99,17 +137,29 @@ export class IndexStore {
     return Number(lastInsertRowid);
   }
 
-  #insertChunks(generation: IndexedGeneration, row: number): void {
+  #insertChunks(chunks: readonly IndexedChunk[], row: number): void {
     const insert = this.#database.prepare(
-      `INSERT INTO index_chunks (generation_id, chunk, chunk_id, body, heading_path, start_char, end_char, tokens)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO index_chunks (generation_id, chunk, chunk_id, body, heading_path, start_char, end_char, tokens, embedding_key)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     const insertOutputs = this.#database.prepare(
       "INSERT INTO index_token_outputs (generation_id, chunk, dimensions, vectors) VALUES (?, ?, ?, ?)",
     );
-    for (const { chunk, chunkId, text, headingPath, startChar, endChar, tokens, tokenOutputs } of generation.chunks) {
-      insert.run(row, chunk, chunkId, text, JSON.stringify(headingPath), startChar, endChar, tokens);
+    for (const one of chunks) {
+      const { chunk, chunkId, text, headingPath, startChar, endChar, tokens, tokenOutputs, embeddingKey } = one;
+      const key = embeddingKey === undefined ? null : keyBytes(embeddingKey);
+      insert.run(row, chunk, chunkId, text, JSON.stringify(headingPath), startChar, endChar, tokens, key);
       if (tokenOutputs !== undefined) insertOutputs.run(row, chunk, tokenOutputs.dimensions, tokenOutputs.vectors);
     }
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

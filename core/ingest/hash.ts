@@ -37,3 +37,11 @@ export function accessHash(access: Access): string {
 export function requestHash(content: string, access: string): string {
   return hashParts([content, access]);
 }
+
+/**
+ * Names what is embedded of a chunk. Tenant and fingerprint are part of it: equal texts of two tenants have nothing in common.
+ * @param input from `embeddingInput`
+ */
+export function embeddingKey(tenant: string, fingerprint: string, input: string): string {
+  return hashParts([tenant, fingerprint, input]);
+}

@@ -1,7 +1,7 @@
 import type { Sliced } from "../text/slices.ts";
 
 /** How long sliced work goes on before everything else that waits gets its turn, ms. */
-export const turnMs = 20;
+export const turnMs = 10;
 
 /** Does sliced work, giving way to requests every {@link turnMs}. Rejects with what the work throws. */
 export async function inTurns<T>(work: Sliced<T>): Promise<T> {

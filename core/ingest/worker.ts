@@ -79,7 +79,7 @@ async function bring(parts: WorkerParts, record: DocumentRecord, wanted: WantedC
   const { fingerprint } = embedder.model;
   const body = await ledger.readBody(key, generation);
   if (body === undefined) return;
-  const chunks = await indexedChunks({ key, content: wanted, body }, embedder);
+  const chunks = await indexedChunks({ key, content: wanted, body }, embedder, index);
   // As late as possible: between this and the end of the write, nothing else is slow.
   if (!(await ledger.announce({ key, generation, fingerprint }))) return;
   await index.write({ key, generation, fingerprint, chunks });

@@ -1,5 +1,6 @@
 import type { VisibilityFilter } from "../access/visible.ts";
 import type { DocumentKey } from "../document.ts";
+import type { TokenMatches } from "../retrieval/late-interaction.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 
 /**
@@ -34,7 +35,12 @@ export interface IndexedChunk {
   readonly termCount: number;
   /** Absent for an encoder that gives none. */
   readonly tokenOutputs?: TokenOutputs;
+  /** Names what was embedded, within tenant and fingerprint: from `embeddingKey`. Absent = never to be reused. */
+  readonly embeddingKey?: string;
 }
+
+/** What an encoder gave for a chunk. */
+export type StoredEmbedding = Pick<IndexedChunk, "vector" | "tokenOutputs">;
 
 /** The chunks of one generation; immutable once written. */
 export interface IndexedGeneration {
@@ -149,5 +155,23 @@ export interface VectorIndex {
   texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>>;
   /** Token outputs by chunk id, of this fingerprint; a chunk that is gone, or was written without, is absent from the map. */
   tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>>;
+  /**
+   * Late interaction where the token outputs lie: what `tokenMatches` of {@link tokenOutputs} gives, by chunk id, to the last bit. Absent in an
+   * index that leaves the work to its caller. Any failure, other dimensions among them, is an AppError `index-unavailable`.
+   */
+  matchTokens?(
+    query: TokenOutputs,
+    chunkIds: readonly string[],
+    fingerprint: string,
+  ): Promise<ReadonlyMap<string, TokenMatches>>;
+  /**
+   * What the generations of a tenant that still lie here hold under a fingerprint, by {@link IndexedChunk.embeddingKey}; what no
+   * generation holds any more is absent. Absent in an index that gives no vectors back: its chunks are embedded anew.
+   */
+  embeddings?(
+    tenant: string,
+    fingerprint: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredEmbedding>>;
   close(): Promise<void>;
 }

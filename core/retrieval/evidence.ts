@@ -1,9 +1,9 @@
-import type { IndexAnswer, VectorIndex } from "../ports/index.ts";
+import type { IndexAnswer, TokenOutputs, VectorIndex } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { inverseDocumentFrequency } from "../text/bm25.ts";
 import { brokenIndex, type CandidateSet, type RankedCandidate } from "./candidates.ts";
 import { type Features, featuresOf, hitsRead } from "./features.ts";
-import { tokenMatches, weightedMatch } from "./late-interaction.ts";
+import { type TokenMatches, tokenMatches, weightedMatch } from "./late-interaction.ts";
 import { type Question, tellingTerms } from "./question.ts";
 import { lateDepth, rank, rerank } from "./rank.ts";
 
@@ -18,7 +18,7 @@ export interface Evidence {
  * @returns `replaced` when something of a candidate is gone: its generation was collected meanwhile, and another search finds what is live.
  */
 export async function weigh(
-  index: Pick<VectorIndex, "texts" | "tokenOutputs">,
+  index: Pick<VectorIndex, "texts" | "tokenOutputs" | "matchTokens">,
   fingerprint: string,
   set: Pick<CandidateSet, "candidates" | "statistics">,
   question: Question,
@@ -50,24 +50,40 @@ export async function weigh(
 }
 
 async function interact(
-  index: Pick<VectorIndex, "tokenOutputs">,
+  index: Pick<VectorIndex, "tokenOutputs" | "matchTokens">,
   fingerprint: string,
   candidates: readonly RankedCandidate[],
   statistics: IndexAnswer["statistics"],
   { tokens, terms }: Question,
 ) {
   if (tokens === undefined) return undefined;
-  const outputs = await index.tokenOutputs(
-    candidates.map(({ chunkId }) => chunkId),
-    fingerprint,
-  );
+  const chunkIds = candidates.map(({ chunkId }) => chunkId);
+  const found = await (index.matchTokens?.(tokens, chunkIds, fingerprint) ??
+    matchHere(index, tokens, chunkIds, fingerprint));
   const weights = tokenWeights(tokens.words, terms, statistics);
-  const matches = candidates.flatMap(({ chunkId }) => {
-    const passage = outputs.get(chunkId);
-    return passage === undefined ? [] : [tokenMatches(tokens, passage)];
+  const matches = chunkIds.flatMap((chunkId) => {
+    const match = found.get(chunkId);
+    if (match !== undefined && !isPossible(match, tokens)) throw brokenIndex(`${chunkId} has impossible matches`);
+    return match === undefined ? [] : [match];
   });
   if (matches.length < candidates.length) return "replaced";
   return { weights, matches, means: matches.map((match) => weightedMatch(match, weights)) };
+}
+
+/** For an index that does no late interaction itself. */
+async function matchHere(
+  index: Pick<VectorIndex, "tokenOutputs">,
+  query: TokenOutputs,
+  chunkIds: readonly string[],
+  fingerprint: string,
+): Promise<ReadonlyMap<string, TokenMatches>> {
+  const outputs = await index.tokenOutputs(chunkIds, fingerprint);
+  return new Map([...outputs].map(([chunkId, passage]) => [chunkId, tokenMatches(query, passage)]));
+}
+
+/** One cosine for each token of the query, each within its scale. */
+function isPossible(match: TokenMatches, { dimensions, vectors }: TokenOutputs): boolean {
+  return match.length === Math.floor(vectors.length / dimensions) && match.every((value) => Math.abs(value) <= 1);
 }
 
 /** A stop word counts this much of the rarest term. */

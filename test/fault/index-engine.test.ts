@@ -11,6 +11,7 @@ import {
 } from "#adapters/index-sqlite/engine/link.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openDatabase } from "#adapters/sqlite/open.ts";
+import { tokenMatches } from "#core/retrieval/late-interaction.ts";
 import {
   ContractLive,
   dimensions,
@@ -85,6 +86,21 @@ for (const [place, start, file] of places) {
     const after = await index.search(query);
     expect(after.statistics).toMatchObject({ chunks: 19, documentFrequency: [19, 0] });
     expect(after.hits.map((hit) => hit.key.id)).toContain("late");
+  });
+}
+
+for (const [place, start, file] of places) {
+  test(`tokens are matched wherever the database lies, also after the engine went down: ${place}`, async () => {
+    const { index, crash } = await open(start, file());
+    const tokenOutputs = { dimensions: 2, vectors: Int8Array.of(127, 0, 90, 90) };
+    const plain = generationOf(keyOf("a"), [{ words: ["sensor"], vector: direction(0) }]);
+    await index.write({ ...plain, chunks: plain.chunks.map((chunk) => ({ ...chunk, tokenOutputs })) });
+    const [{ chunkId = "" } = {}] = plain.chunks;
+    const query = { dimensions: 2, vectors: Int8Array.of(127, 0, 0, 127) };
+    const expected = [[chunkId, tokenMatches(query, tokenOutputs)]];
+    expect([...((await index.matchTokens?.(query, [chunkId], fingerprint)) ?? [])]).toEqual(expected);
+    await crash();
+    expect([...((await index.matchTokens?.(query, [chunkId], fingerprint)) ?? [])]).toEqual(expected);
   });
 }
 

@@ -1,5 +1,6 @@
 import { keyString } from "#core/document.ts";
 import type { ChunkText, IndexedGeneration, IndexHit, IndexQuery, VectorIndex } from "#core/ports/index.ts";
+import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 
 /**
  * An index that ignores its filter, the live generation, and removals: it answers every search with every chunk that was ever
@@ -32,8 +33,21 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
     },
     texts: (ids, fingerprint) => index.texts(ids, fingerprint),
     tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
+    ...matching(index),
     documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
     close: () => index.close(),
+  };
+}
+
+/** The matching of an index, if it has one, as somebody makes it. */
+function matching(
+  index: VectorIndex,
+  made: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches> = (honest) => honest,
+): Pick<VectorIndex, "matchTokens"> {
+  if (index.matchTokens === undefined) return {};
+  return {
+    matchTokens: async (query, ids, fingerprint) =>
+      made((await index.matchTokens?.(query, ids, fingerprint)) ?? new Map()),
   };
 }
 
@@ -60,6 +74,8 @@ export interface Lie {
     honest: ReadonlyMap<string, ChunkText>,
     others: ReadonlyMap<string, ChunkText>,
   ) => ReadonlyMap<string, ChunkText>;
+  /** Matches of late interaction, by the asked ids. */
+  readonly matches?: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches>;
   /** Whether the list of documents ignores the filter. */
   readonly listsEverything?: boolean;
 }
@@ -111,6 +127,7 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
       );
     },
     tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
+    ...matching(index, (honest) => lying.lie.matches?.(honest) ?? honest),
     documents: async (fingerprint, filter, page) =>
       lying.lie.listsEverything === true
         ? written.map(({ key }) => key).slice(0, page.limit)

@@ -1,5 +1,5 @@
 /**
- * As much of a WebAssembly assembler as one scanning loop needs (WebAssembly Core Specification 2.0, section 5, and the relaxed SIMD
+ * As much of a WebAssembly assembler as the loops of the engine need (WebAssembly Core Specification 2.0, section 5, and the relaxed SIMD
  * proposal). Code is a list of bytes; every function gives the bytes of one instruction.
  */
 
@@ -49,6 +49,10 @@ export const op = {
   i32Add: [0x6a] as Code,
   i32Sub: [0x6b] as Code,
   i32Mul: [0x6c] as Code,
+  /** 1 when the first is greater, signed; otherwise 0. */
+  i32GtS: [0x4a] as Code,
+  /** The first of two values unless the condition behind them is 0. */
+  select: [0x1b] as Code,
   f32Load: (offset: number): Code => [0x2a, ...at(2, offset)],
   f64PromoteF32: [0xbb] as Code,
   f64ConvertI32: [0xb7] as Code,

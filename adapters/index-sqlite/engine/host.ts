@@ -1,6 +1,15 @@
 import { AppError } from "#core/errors.ts";
 import type { EngineLink, StartEngine } from "./link.ts";
-import type { EngineAnswer, FromEngine, SearchRequest, StoredGeneration, ToEngine } from "./protocol.ts";
+import type {
+  Answer,
+  EngineAnswer,
+  FromEngine,
+  MatchAnswer,
+  MatchRequest,
+  SearchRequest,
+  StoredGeneration,
+  ToEngine,
+} from "./protocol.ts";
 
 /** Selections that the engine keeps, the last ones used. */
 const keptSelections = 8;
@@ -21,7 +30,7 @@ export interface NamedSelection {
 }
 
 interface Waiting {
-  readonly resolve: (answer: EngineAnswer | null) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -71,7 +80,14 @@ export class EngineHost {
     const link = this.#running();
     const name = this.#nameOf(link, selection);
     const answer = await this.#ask(link, (id) => ({ kind: "search", id, ...request, selection: name }));
-    if (answer === null) throw unavailable(new Error("the engine gave no answer to a search"));
+    if (answer === null || !("hits" in answer)) throw unavailable(new Error("the engine gave no answer to a search"));
+    return answer;
+  }
+
+  /** Late interaction after everything that was told before. Only with a file. @throws AppError `index-unavailable` */
+  async match(request: MatchRequest): Promise<MatchAnswer> {
+    const answer = await this.#ask(this.#running(), (id) => ({ kind: "match", id, ...request }));
+    if (!(answer instanceof Map)) throw unavailable(new Error("the engine gave no answer to a match"));
     return answer;
   }
 
@@ -143,7 +159,7 @@ export class EngineHost {
     return name;
   }
 
-  #ask(link: EngineLink, message: (id: number) => ToEngine): Promise<EngineAnswer | null> {
+  #ask(link: EngineLink, message: (id: number) => ToEngine): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#link !== link) {
         reject(unavailable(this.#lastCause));

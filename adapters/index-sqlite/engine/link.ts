@@ -1,6 +1,6 @@
 import { type Transferable, Worker } from "node:worker_threads";
 import { Engine } from "./engine.ts";
-import type { FromEngine, ToEngine } from "./protocol.ts";
+import { type FromEngine, isQuestion, type ToEngine } from "./protocol.ts";
 
 /** What a link tells the one who started it. */
 export interface LinkEvents {
@@ -61,10 +61,11 @@ export const inPlace: StartEngine = (events) => {
         const answer = engine.take(message);
         if ("id" in message) events.reply({ id: message.id, answer });
       } catch (error) {
-        if (message.kind === "search") {
+        if (isQuestion(message)) {
           events.reply({ id: message.id, error: String(error) });
         } else {
           isOver = true;
+          engine.close();
           events.down(error);
         }
       }
@@ -72,6 +73,7 @@ export const inPlace: StartEngine = (events) => {
     hold: () => {},
     async stop() {
       isOver = true;
+      engine.close();
     },
   };
 };

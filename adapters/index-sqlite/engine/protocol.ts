@@ -1,4 +1,5 @@
-import type { IndexAnswer, IndexQuery } from "#core/ports/index.ts";
+import type { IndexAnswer, IndexQuery, TokenOutputs } from "#core/ports/index.ts";
+import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 
 /** What a generation is stored as and handed over as. */
 export interface StoredGeneration {
@@ -31,6 +32,16 @@ export interface EngineHit {
 /** {@link IndexAnswer} before keys are put to the hits. */
 export type EngineAnswer = Omit<IndexAnswer, "hits"> & { readonly hits: readonly EngineHit[] };
 
+/** Late interaction with stored chunks. */
+export interface MatchRequest {
+  readonly fingerprint: string;
+  readonly query: TokenOutputs;
+  readonly chunkIds: readonly string[];
+}
+
+/** By chunk id; a chunk that is gone, or has no token outputs, is absent. */
+export type MatchAnswer = ReadonlyMap<string, TokenMatches>;
+
 /** What is said to the engine. Everything is done in the order of its arrival. */
 export type ToEngine =
   /** Reads all that a database file holds; answered. */
@@ -47,9 +58,18 @@ export type ToEngine =
       readonly handles: Int32Array;
     }
   | { readonly kind: "forget"; readonly selection: number }
-  | ({ readonly kind: "search"; readonly id: number } & SearchRequest);
+  | ({ readonly kind: "search"; readonly id: number } & SearchRequest)
+  /** Reads the token outputs from the file of the last `load`. */
+  | ({ readonly kind: "match"; readonly id: number } & MatchRequest);
+
+/** A question, whose failure is an answer; after that of any other message the engine is of no use any more. */
+export const isQuestion = (message: ToEngine): message is Extract<ToEngine, { kind: "search" | "match" }> =>
+  message.kind === "search" || message.kind === "match";
+
+/** What an engine gives back for a message; `null` when there is nothing to say. */
+export type Answer = EngineAnswer | MatchAnswer | null;
 
 /** What the engine answers. */
 export type FromEngine =
-  | { readonly id: number; readonly answer: EngineAnswer | null }
+  | { readonly id: number; readonly answer: Answer }
   | { readonly id: number; readonly error: string };

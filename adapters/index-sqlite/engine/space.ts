@@ -40,7 +40,9 @@ export class Space {
     return this.#slots;
   }
 
+  /** In order, whatever was added so far. */
   get postings(): Postings {
+    this.#postings.settle();
     return this.#postings;
   }
 
@@ -81,6 +83,11 @@ export class Space {
     this.#generations.set(handle, Int32Array.from(slots));
   }
 
+  /** Says that what a start reads is all there: the first search has not to put it in order. */
+  settle(): void {
+    this.#postings.settle();
+  }
+
   /** Erases a generation; one that is not there is no error. */
   remove(handle: number): void {
     const slots = this.#generations.get(handle);
@@ -110,6 +117,7 @@ export class Space {
   }
 
   #clean(): void {
+    this.#postings.settle();
     this.#postings = this.#postings.without(this.#removed);
     for (const slot of this.#removed) this.#free.push(slot);
     this.#removed.clear();

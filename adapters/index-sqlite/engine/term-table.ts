@@ -67,12 +67,9 @@ export class TermTable {
    * are the length, 9 standing for all that is longer than {@link short}. Leaves the first bytes in `#low` and `#high`.
    */
   #hash(bytes: Uint8Array, start: number, end: number): number {
-    let low = 0;
-    let high = 0;
-    const middle = Math.min(end, start + 4);
+    const low = word(bytes, start, end);
+    const high = end - start > 4 ? word(bytes, start + 4, end) : 0;
     const limit = Math.min(end, start + short);
-    for (let i = start; i < middle; i++) low |= (bytes[i] ?? 0) << (8 * (i - start));
-    for (let i = middle; i < limit; i++) high |= (bytes[i] ?? 0) << (8 * (i - middle));
     this.#low = low;
     this.#high = high;
     let hash = mixed(mixed(this.#seed ^ (end - start), low), high);
@@ -121,6 +118,16 @@ export class TermTable {
 /** The bits of a hash above the length, times {@link width}. */
 function firstPlace(hash: number): number {
   return (hash >>> 4) * width;
+}
+
+/** Up to four bytes from `at`, the first one lowest. */
+function word(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at >= 4) {
+    return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+  }
+  let value = 0;
+  for (let i = at; i < end; i++) value |= (bytes[i] ?? 0) << (8 * (i - at));
+  return value;
 }
 
 function mixed(hash: number, value: number): number {

@@ -1,16 +1,16 @@
 import { parentPort } from "node:worker_threads";
 import { Engine } from "./engine.ts";
-import type { FromEngine, ToEngine } from "./protocol.ts";
+import { type FromEngine, isQuestion, type ToEngine } from "./protocol.ts";
 
 /**
- * The engine's thread. A failed search is an answer. Any other failure ends the thread: what it holds may not be what it should,
+ * The engine's thread. A failed search or match is an answer. Any other failure ends the thread: what it holds may not be what it should,
  * and a new one is built from what is stored.
  */
 const engine = new Engine();
 const port = parentPort;
 if (port === null) throw new Error("this module is the engine's thread and nothing else");
 port.on("message", (message: ToEngine) => {
-  if (message.kind !== "search") {
+  if (!isQuestion(message)) {
     engine.take(message);
     if (message.kind === "load" || message.kind === "ready") answer({ id: message.id, answer: null });
     return;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
+import { tokenMatches } from "#core/retrieval/late-interaction.ts";
 import type { OpenedIndex } from "../index-contract.ts";
 import { ContractLive, direction, fingerprint, generationOf, keyOf, queryFor } from "./world.ts";
 
@@ -84,6 +85,66 @@ export function detailsContract(name: string, open: (live: LiveDocuments) => Pro
       expect((await index.tokenOutputs(written, fingerprint)).size).toBe(2);
       await index.remove(keyOf("a"), 1, "model-a");
       expect((await index.tokenOutputs(written, fingerprint)).size).toBe(0);
+    });
+
+    test("an index that matches tokens itself gives what the reference makes of its token outputs", async () => {
+      if (index.matchTokens === undefined) return;
+      const draw = (length: number, step: number) =>
+        Int8Array.from({ length }, (_, i) => Math.round(127 * Math.sin(step * (i + 1))));
+      const query = { dimensions: 20, vectors: draw(7 * 20, 0.37) };
+      const passages = [0, 1, 9, 40].map((rows) => ({ dimensions: 20, vectors: draw(rows * 20, 0.11 * (rows + 1)) }));
+      const plain = generationOf(
+        keyOf("a"),
+        [...passages, null].map((_, i) => ({ words: ["word"], vector: direction(i) })),
+      );
+      const chunks = plain.chunks.map((chunk, i) => (passages[i] ? { ...chunk, tokenOutputs: passages[i] } : chunk));
+      await index.write({ ...plain, chunks });
+      const ids = plain.chunks.map(({ chunkId }) => chunkId);
+      const expected = passages.map((passage, i) => [ids[i], tokenMatches(query, passage)]);
+      const asked = ["00000000-0000-5000-8000-000000000000", ...ids];
+      expect([...((await index.matchTokens(query, asked, fingerprint)) ?? [])]).toEqual(expected);
+      index = await opened.reopen();
+      expect([...((await index.matchTokens?.(query, asked, fingerprint)) ?? [])]).toEqual(expected);
+      const other = { dimensions: 10, vectors: query.vectors };
+      await expect(index.matchTokens?.(other, asked, fingerprint)).rejects.toMatchObject({ code: "index-unavailable" });
+      expect([...((await index.matchTokens?.(query, asked, fingerprint)) ?? [])]).toEqual(expected);
+      await index.remove(keyOf("a"), 1, "model-a");
+      expect((await index.matchTokens?.(query, asked, fingerprint))?.size).toBe(0);
+    });
+
+    test("embeddings are given back to their tenant and fingerprint alone, as long as a generation holds them", async () => {
+      if (index.embeddings === undefined) return;
+      const keys = ["aa", "bb", "cc"].map((byte) => byte.repeat(32));
+      const outputs = { dimensions: 3, vectors: Int8Array.of(127, 0, -127) };
+      const withKeys = (id: string, tenant: string, of = "model-a") => {
+        const plain = generationOf(
+          keyOf(id, tenant),
+          keys.map((_, i) => ({ words: [id], vector: direction(10 * i) })),
+          1,
+          of,
+        );
+        const chunks = plain.chunks.map((chunk, i) => {
+          const embeddingKey = keys[i] ?? "";
+          return { ...chunk, embeddingKey, chunk: 2 * i, ...(i === 1 ? { tokenOutputs: outputs } : {}) };
+        });
+        return { ...plain, chunks };
+      };
+      await index.write(withKeys("a", "halden"));
+      await index.write(withKeys("b", "halden"));
+      const [, second = "", third = ""] = keys;
+      const expected = [
+        [third, { vector: direction(20) }],
+        [second, { vector: direction(10), tokenOutputs: outputs }],
+      ];
+      const asked = [third, "dd".repeat(32), second];
+      expect([...(await index.embeddings("halden", "model-a", asked))]).toEqual(expected);
+      expect((await index.embeddings("marlow", "model-a", asked)).size).toBe(0);
+      expect((await index.embeddings("halden", "model-b", asked)).size).toBe(0);
+      index = await opened.reopen();
+      await index.remove(keyOf("a"), 1, "model-a");
+      expect([...((await index.embeddings?.("halden", "model-a", asked)) ?? [])]).toEqual(expected);
+      await index.remove(keyOf("b"), 1, "model-a");
+      expect((await index.embeddings?.("halden", "model-a", asked))?.size).toBe(0);
     });
 
     test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {

@@ -110,7 +110,7 @@ async function askCase({ index, stage, embedder, visibility, trust, at }: Asking
   if (of.masked !== undefined && stand !== undefined) {
     const { key, generation } = stand.ref;
     const content = { ...stand.live, generation };
-    const chunks = await chunksOfParsed({ key, content, parsed: of.masked.parsed }, embedder);
+    const chunks = await chunksOfParsed({ key, content, parsed: of.masked.parsed }, embedder, index);
     await index.write({ key, generation, fingerprint, chunks });
   }
   try {

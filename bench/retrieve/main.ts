@@ -1,0 +1,266 @@
+#!/usr/bin/env node
+// node bench/retrieve/main.ts [--chunks 10000] [--questions 200] [--ingest-seconds 15] [--json]
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { signToken } from "#adapters/identity-jose/embedded.ts";
+import { policyFolder } from "#test/kit/policy-folder.ts";
+import { round, type Timing } from "../index/figures.ts";
+import { bodyOf, chunksPerDocument, questionAbout } from "./corpus.ts";
+import type { FromServed, LoopFigures } from "./served.ts";
+
+const { values } = parseArgs({
+  options: {
+    chunks: { type: "string", default: "10000" },
+    questions: { type: "string", default: "200" },
+    "ingest-seconds": { type: "string", default: "15" },
+    json: { type: "boolean", default: false },
+    /** Passed on to the measured process, e.g. --cpu-prof. */
+    node: { type: "string", multiple: true, default: [] },
+  },
+});
+const documents = Math.ceil(whole("chunks") / chunksPerDocument);
+const questions = whole("questions");
+const ingestMs = 1_000 * whole("ingest-seconds");
+
+/** A stretch of questions, with the liveness probe every 20 ms beside them. */
+interface Stretch extends LoopFigures {
+  /** From request to response, ms. */
+  readonly retrieve: Timing;
+  readonly healthz: Timing;
+  readonly answered: number;
+  readonly abstained: number;
+  readonly ingestedChunks?: number;
+}
+
+const dataDir = mkdtempSync(join(tmpdir(), "reticent-bench-"));
+const policy = policyFolder();
+const agent = new Agent({ keepAlive: true });
+try {
+  const filling = await startServed("made-up");
+  const fillStart = performance.now();
+  await inLanes(8, documents, (document) => put(filling, document));
+  const fillMs = Math.round(performance.now() - fillStart);
+  await filling.close();
+
+  const bare = await startServed("made-up");
+  const withoutEncoder = await ask(bare, questions);
+  await bare.close();
+
+  const served = await startServed("built-in");
+  const withEncoder = await ask(served, questions);
+  let next = documents;
+  let isOver = false;
+  const ingest = inLanes(2, Number.POSITIVE_INFINITY, async () => {
+    if (isOver) return false;
+    await put(served, next++);
+    return true;
+  });
+  await served.report();
+  const ingestStart = performance.now();
+  const during = await ask(served, (number) => performance.now() - ingestStart < ingestMs || number < 5);
+  isOver = true;
+  const ingestedChunks = (next - documents) * chunksPerDocument;
+  await ingest;
+  await served.close();
+  const figures = {
+    chunks: documents * chunksPerDocument,
+    cores: availableParallelism(),
+    load: round(loadavg()[0] ?? 0, 1),
+    fillMs,
+    startMs: served.startMs,
+    withoutEncoder,
+    withEncoder,
+    duringIngest: { ...during, ingestedChunks },
+  };
+  if (values.json) console.log(JSON.stringify(figures, null, 2));
+  else print(figures);
+} finally {
+  agent.destroy();
+  policy.remove();
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+function whole(name: "chunks" | "questions" | "ingest-seconds"): number {
+  const value = Number(values[name]);
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0`);
+  return value;
+}
+
+interface Served {
+  readonly startMs: number;
+  call(user: string, group: string, method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+  /** Figures since the last report. */
+  report(): Promise<LoopFigures>;
+  close(): Promise<void>;
+}
+
+async function startServed(encoder: "made-up" | "built-in"): Promise<Served> {
+  const child = fork(join(import.meta.dirname, "served.ts"), [dataDir, policy.dir, encoder], { execArgv: values.node });
+  const hello = await told(child);
+  if (!("url" in hello)) throw new Error("the service did not say where it is");
+  const tokens = new Map<string, string>();
+  return {
+    startMs: hello.startMs,
+    async call(user, group, method, path, body) {
+      let token = tokens.get(group);
+      if (token === undefined) {
+        const who = { tenant: "one", user, groups: [group], agents: [], ttlS: 3_600, audience: "reticent" };
+        token = await signToken({ dataDir, ...who });
+        tokens.set(group, token);
+      }
+      return send(`${hello.url}${path}`, method, token, body);
+    },
+    async report() {
+      child.send("report");
+      const figures = await told(child);
+      if ("url" in figures) throw new Error("the service started twice");
+      return figures;
+    },
+    async close() {
+      const ended = new Promise((resolve) => {
+        child.once("exit", resolve);
+      });
+      child.send("close");
+      await ended;
+    },
+  };
+}
+
+/** The next message of the measured process. */
+function told(child: ChildProcess): Promise<FromServed> {
+  return new Promise((resolve, reject) => {
+    const failed = () => reject(new Error("the measured process ended"));
+    child.once("exit", failed);
+    child.once("message", (message) => {
+      child.off("exit", failed);
+      resolve(message as FromServed);
+    });
+  });
+}
+
+function send(url: string, method: string, token: string, body?: unknown): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json" } : {}) };
+    const sent = request(url, { method, agent, headers }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text));
+        else reject(new Error(`${response.statusCode}: ${text}`));
+      });
+    });
+    sent.on("error", reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+async function put(served: Served, document: number): Promise<void> {
+  const path = `/v1/documents/open/document-${document}?wait=true`;
+  await served.call("wendy", "writers", "PUT", path, {
+    version: 1,
+    title: `Document ${document}`,
+    content_type: "text/markdown",
+    body: bodyOf(document),
+    acl: [{ access_type: "grant", type: "everyone" }],
+  });
+}
+
+/** Does steps 0, 1, … in a number of lanes, until there are so many or one of them says `false`. */
+async function inLanes(lanes: number, count: number, step: (number: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < count) {
+      // The steps of a lane are to follow each other.
+      // oxlint-disable-next-line no-await-in-loop
+      if ((await step(next++)) === false) return;
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** Asks so many questions, or as long as somebody says. */
+async function ask(served: Served, until: number | ((number: number) => boolean)): Promise<Stretch> {
+  const outcomes = new Map<string, number>();
+  const one = async (number: number): Promise<void> => {
+    const query = questionAbout((number * 37) % documents, number);
+    const { outcome } = await served.call("gwen", "guests", "POST", "/v1/retrieve", { query });
+    outcomes.set(String(outcome), (outcomes.get(String(outcome)) ?? 0) + 1);
+  };
+  await inLanes(1, 20, one);
+  await served.report();
+  outcomes.clear();
+  const over = new AbortController();
+  const probes: number[] = [];
+  const probing = (async () => {
+    while (!over.signal.aborted) {
+      const start = performance.now();
+      // oxlint-disable-next-line no-await-in-loop
+      await served.call("gwen", "guests", "GET", "/healthz");
+      probes.push(performance.now() - start);
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
+    }
+  })();
+  const taken: number[] = [];
+  for (let number = 0; typeof until === "number" ? number < until : until(number); number++) {
+    const start = performance.now();
+    // One at a time: what is measured is the way of a question, not a queue.
+    // oxlint-disable-next-line no-await-in-loop
+    await one(number + 20);
+    taken.push(performance.now() - start);
+  }
+  over.abort();
+  await probing;
+  return {
+    retrieve: spread(taken),
+    healthz: spread(probes),
+    answered: outcomes.get("answered") ?? 0,
+    abstained: outcomes.get("abstained") ?? 0,
+    ...(await served.report()),
+  };
+}
+
+function spread(taken: readonly number[]): Timing {
+  const sorted = taken.toSorted((a, b) => a - b);
+  const at = (share: number): number =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+  return { p50: at(0.5), p95: at(0.95) };
+}
+
+function print({
+  withoutEncoder,
+  withEncoder,
+  duringIngest,
+  ...all
+}: {
+  readonly chunks: number;
+  readonly cores: number;
+  readonly load: number;
+  readonly fillMs: number;
+  readonly startMs: number;
+  readonly withoutEncoder: Stretch;
+  readonly withEncoder: Stretch;
+  readonly duringIngest: Stretch;
+}): void {
+  console.log(`${all.chunks} chunks, load ${all.load} on ${all.cores} cores; filled in ${all.fillMs} ms`);
+  console.log(`start with encoder and index ${all.startMs} ms; times in ms, p50 / p95`);
+  const row = ({ retrieve, healthz, ...rest }: Stretch) => ({
+    retrieve: `${retrieve.p50} / ${retrieve.p95}`,
+    healthz: `${healthz.p50} / ${healthz.p95}`,
+    ...rest,
+  });
+  console.table({
+    "without encoder": row(withoutEncoder),
+    "with encoder": row(withEncoder),
+    "with encoder, during ingest": row(duringIngest),
+  });
+}
