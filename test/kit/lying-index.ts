@@ -1,6 +1,5 @@
 import { keyString } from "#core/document.ts";
 import type { ChunkText, IndexedGeneration, IndexHit, IndexQuery, VectorIndex } from "#core/ports/index.ts";
-import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 
 /**
  * An index that ignores its filter, the live generation, and removals: it answers every search with every chunk that was ever
@@ -39,13 +38,10 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
   };
 }
 
-/** The matching of an index, if it has one, as somebody makes it. */
-function matching(
-  index: VectorIndex,
-  made: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches> = (honest) => honest,
-): Pick<VectorIndex, "matchTokens"> {
+/** The matching of an index, if it has one. What is asked for was confirmed before; impossible answers: core/retrieval/evidence.test.ts. */
+function matching(index: VectorIndex): Pick<VectorIndex, "matchTokens"> {
   if (index.matchTokens === undefined) return {};
-  return { matchTokens: async (query, ids) => made((await index.matchTokens?.(query, ids)) ?? new Map()) };
+  return { matchTokens: async (query, ids) => (await index.matchTokens?.(query, ids)) ?? new Map() };
 }
 
 /** Every chunk of some generations as a hit, with its true cosine and the number of query terms that it holds. */
@@ -71,8 +67,6 @@ export interface Lie {
     honest: ReadonlyMap<string, ChunkText>,
     others: ReadonlyMap<string, ChunkText>,
   ) => ReadonlyMap<string, ChunkText>;
-  /** Matches of late interaction, by the asked ids. */
-  readonly matches?: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches>;
   /** Whether the list of documents ignores the filter. */
   readonly listsEverything?: boolean;
 }
@@ -118,7 +112,7 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
       return texts(honest, await index.texts(written.flatMap(({ chunks }) => chunks.map(({ chunkId }) => chunkId))));
     },
     tokenOutputs: (ids) => index.tokenOutputs(ids),
-    ...matching(index, (honest) => lying.lie.matches?.(honest) ?? honest),
+    ...matching(index),
     documents: async (fingerprint, filter, page) =>
       lying.lie.listsEverything === true
         ? written.map(({ key }) => key).slice(0, page.limit)
