@@ -33,6 +33,9 @@ interface Stretch extends LoopFigures {
   readonly healthz: Timing;
   readonly answered: number;
   readonly abstained: number;
+  /** Processor time per question, probes and ingest included, ms. */
+  readonly mainThreadMs: number;
+  readonly allThreadsMs: number;
   readonly ingestedChunks?: number;
 }
 
@@ -220,12 +223,15 @@ async function ask(served: Served, until: number | ((number: number) => boolean)
   }
   over.abort();
   await probing;
+  const { mainThreadMs, allThreadsMs, ...loop } = await served.report();
   return {
     retrieve: spread(taken),
     healthz: spread(probes),
     answered: outcomes.get("answered") ?? 0,
     abstained: outcomes.get("abstained") ?? 0,
-    ...(await served.report()),
+    mainThreadMs: round(mainThreadMs / taken.length),
+    allThreadsMs: round(allThreadsMs / taken.length),
+    ...loop,
   };
 }
 

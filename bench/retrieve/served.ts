@@ -16,6 +16,9 @@ export interface LoopFigures {
   /** Blocks of over 10 and 20 ms of processor time. */
   readonly over10: number;
   readonly over20: number;
+  /** Processor time of the main thread, and of all threads together. */
+  readonly mainThreadMs: number;
+  readonly allThreadsMs: number;
   readonly rssMb: number;
 }
 
@@ -50,12 +53,14 @@ setInterval(() => {
 }, resolution);
 delay.enable();
 
+let reported = { main: threadMs(), all: process.cpuUsage() };
 process.on("message", async (message) => {
   if (message === "close") {
     await service.close();
     process.exit(0);
   }
   const ms = (nanoseconds: number): number => round(Math.max(0, nanoseconds / 1e6 - resolution));
+  const spent = process.cpuUsage(reported.all);
   tell({
     delayP50: ms(delay.percentile(50)),
     delayP99: ms(delay.percentile(99)),
@@ -63,8 +68,11 @@ process.on("message", async (message) => {
     longestBlock: round(blocks.longest),
     over10: blocks.over10,
     over20: blocks.over20,
+    mainThreadMs: round(threadMs() - reported.main),
+    allThreadsMs: round((spent.user + spent.system) / 1000),
     rssMb: residentMb(),
   });
+  reported = { main: threadMs(), all: process.cpuUsage() };
   delay.reset();
   blocks = { longest: 0, over10: 0, over20: 0 };
 });

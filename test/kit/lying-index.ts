@@ -1,6 +1,5 @@
 import { keyString } from "#core/document.ts";
 import type { ChunkText, IndexedGeneration, IndexHit, IndexQuery, VectorIndex } from "#core/ports/index.ts";
-import type { TokenMatches } from "#core/retrieval/late-interaction.ts";
 
 /**
  * An index that ignores its filter, the live generation, and removals: it answers every search with every chunk that was ever
@@ -39,15 +38,12 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
   };
 }
 
-/** The matching of an index, if it has one, as somebody makes it. */
-function matching(
-  index: VectorIndex,
-  made: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches> = (honest) => honest,
-): Pick<VectorIndex, "matchTokens"> {
+/** The matching of an index, if it has one. What is asked for was confirmed before; impossible answers: core/retrieval/evidence.test.ts. */
+function matching(index: VectorIndex): Pick<VectorIndex, "matchTokens"> {
   if (index.matchTokens === undefined) return {};
   return {
     matchTokens: async (query, ids, fingerprint) =>
-      made((await index.matchTokens?.(query, ids, fingerprint)) ?? new Map()),
+      (await index.matchTokens?.(query, ids, fingerprint)) ?? new Map(),
   };
 }
 
@@ -74,8 +70,6 @@ export interface Lie {
     honest: ReadonlyMap<string, ChunkText>,
     others: ReadonlyMap<string, ChunkText>,
   ) => ReadonlyMap<string, ChunkText>;
-  /** Matches of late interaction, by the asked ids. */
-  readonly matches?: (honest: ReadonlyMap<string, TokenMatches>) => ReadonlyMap<string, TokenMatches>;
   /** Whether the list of documents ignores the filter. */
   readonly listsEverything?: boolean;
 }
@@ -127,7 +121,7 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
       );
     },
     tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
-    ...matching(index, (honest) => lying.lie.matches?.(honest) ?? honest),
+    ...matching(index),
     documents: async (fingerprint, filter, page) =>
       lying.lie.listsEverything === true
         ? written.map(({ key }) => key).slice(0, page.limit)
