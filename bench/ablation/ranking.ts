@@ -3,7 +3,7 @@ import type { Answer } from "./answers.ts";
 import type { OrderName } from "./orders.ts";
 import { drawsOf, type OverSets, overSets, resampled } from "./statistics.ts";
 
-/** The two encoders of a run, by set in the same order; only test questions are read. */
+/** The two encoders of a run, by set in the same order, an empty list where one was not asked; only test questions are read. */
 export interface RankingInput {
   readonly minilm: readonly (readonly Answer[])[];
   readonly hashed: readonly (readonly Answer[])[];
@@ -42,7 +42,7 @@ export function rankingTable(input: RankingInput): readonly RankingRow[] {
   };
   const shipped = { ndcg_at_10: of("ndcg_at_10", "minilm", "late"), recall_at_5: of("recall_at_5", "minilm", "late") };
   return rows
-    .filter(({ encoder }) => input[encoder].length > 0)
+    .filter(({ encoder }) => input[encoder].some((set) => set.length > 0))
     .map(({ name, title, encoder, order }) => {
       const compared = (figure: keyof typeof figures) =>
         name === "late" ? overSets(shipped[figure], null) : overSets(of(figure, encoder, order), shipped[figure]);

@@ -91,6 +91,15 @@ test("orders are judged on test questions with an answer, each set with the same
   expect(row("bm25")?.recall_at_5.sets.map(({ value }) => value)).toEqual([1, 1]);
 });
 
+test("where the hashed encoder was not asked its cells are empty, and it is no row where it was asked nowhere", () => {
+  const minilm = [answersOf("red", 60), answersOf("blue", 20)];
+  const of = (hashed: readonly (readonly Answer[])[]) =>
+    rankingTable({ minilm, hashed }).find(({ name }) => name === "hashed")?.ndcg_at_10;
+  expect(of([minilm[0] ?? [], []])?.sets.map(({ value }) => value === null)).toEqual([false, true]);
+  expect(of([minilm[0] ?? [], []])?.mean.value).toBeNull();
+  expect(of([[], []])).toBeUndefined();
+});
+
 test("encoders are compared only where they were asked the same test questions", () => {
   const both = answersOf("red", 12);
   const testOnly = both.filter(({ split }) => split === "test");
