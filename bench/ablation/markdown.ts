@@ -63,7 +63,7 @@ export function tablesOf(report: Report): string {
     );
   const inForce = confidence.fits.filter(({ name }) => name !== "uncalibrated");
   return [
-    `Made on ${made} with ${model}, by one run of \`node bench/ablation/main.ts\`.`,
+    `Made on ${made} with ${model} by \`node bench/ablation/main.ts\`.`,
     table(
       ["set", "calib", "test", "of these answerable", "offline order as served", "left out together with"],
       sets.map((one) => [
