@@ -50,7 +50,7 @@ function answersOf(set: string, count: number, documents = set): readonly Answer
   const random = seededRandom(set.length * 7 + count);
   return Array.from({ length: count }, (_, at) => {
     const answerable = at % 3 > 0;
-    const strengths: Partial<Record<GroupName, number>> = { similarity: 1, late: 0.5 };
+    const strengths: Partial<Record<GroupName, number>> = { similarity: 0.5, late: 0.2 };
     const strength = (feature: string) => strengths[groupOf(feature)] ?? 0;
     return answerOf({
       id: `${set}-${at}`,

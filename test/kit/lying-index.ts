@@ -42,8 +42,7 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
 function matching(index: VectorIndex): Pick<VectorIndex, "matchTokens"> {
   if (index.matchTokens === undefined) return {};
   return {
-    matchTokens: async (query, ids, fingerprint) =>
-      (await index.matchTokens?.(query, ids, fingerprint)) ?? new Map(),
+    matchTokens: async (query, ids, fingerprint) => (await index.matchTokens?.(query, ids, fingerprint)) ?? new Map(),
   };
 }
 
