@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 import { round, type Timing } from "../index/figures.ts";
+import { encoderAlone } from "./alone.ts";
 import { bodyOf, chunksPerDocument, questionAbout } from "./corpus.ts";
 import type { FromServed, LoopFigures } from "./served.ts";
 
@@ -68,6 +69,7 @@ try {
   isOver = true;
   const ingestedChunks = (next - documents) * chunksPerDocument;
   await ingest;
+  const alone = await ingestAlone(served, next);
   await served.close();
   const figures = {
     chunks: documents * chunksPerDocument,
@@ -78,6 +80,7 @@ try {
     withoutEncoder,
     withEncoder,
     duringIngest: { ...during, ingestedChunks },
+    ingest: { ...alone, ...(await encoderAlone(next, alone.documents)) },
   };
   if (values.json) console.log(JSON.stringify(figures, null, 2));
   else print(figures);
@@ -175,6 +178,14 @@ async function put(served: Served, document: number): Promise<void> {
   });
 }
 
+/** Sends new documents for the built-in encoder to embed while nobody asks, each acknowledged when it is searchable. */
+async function ingestAlone(served: Served, from: number): Promise<{ documents: number; seconds: number }> {
+  const count = Math.max(8, Math.round(ingestMs / 400));
+  const start = performance.now();
+  await inLanes(4, count, (number) => put(served, from + number));
+  return { documents: count, seconds: round((performance.now() - start) / 1_000) };
+}
+
 /** Does steps 0, 1, … in a number of lanes, until there are so many or one of them says `false`. */
 async function inLanes(lanes: number, count: number, step: (number: number) => Promise<unknown>): Promise<void> {
   let next = 0;
@@ -256,6 +267,7 @@ function print({
   readonly withoutEncoder: Stretch;
   readonly withEncoder: Stretch;
   readonly duringIngest: Stretch;
+  readonly ingest: { readonly documents: number; readonly seconds: number; readonly encoderSeconds: number };
 }): void {
   console.log(`${all.chunks} chunks, load ${all.load} on ${all.cores} cores; filled in ${all.fillMs} ms`);
   console.log(`start with encoder and index ${all.startMs} ms; times in ms, p50 / p95`);
@@ -269,4 +281,8 @@ function print({
     "with encoder": row(withEncoder),
     "with encoder, during ingest": row(duringIngest),
   });
+  const { documents: sent, seconds, encoderSeconds } = all.ingest;
+  console.log(
+    `ingest without questions: ${sent} documents in ${seconds} s; the encoder alone takes ${encoderSeconds} s for their chunks (${round((100 * encoderSeconds) / seconds, 0)} %)`,
+  );
 }
