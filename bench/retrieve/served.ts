@@ -1,7 +1,9 @@
 /** The measured process: a whole service, and what its main thread does. Started by main.ts, which it talks to by messages. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { openPorts, serve, serverFor } from "#services/compose.ts";
+import { serverFor } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import { openPorts } from "#services/ports/open-ports.ts";
+import { serve } from "#services/process/serve.ts";
 import { residentMb, round } from "../index/figures.ts";
 import { madeUpEncoder } from "./made-up-encoder.ts";
 

@@ -12,8 +12,9 @@ import { retrieveResponseSchema } from "#core/retrieval/response.ts";
 import { run as calibrate } from "#services/cli/calibrate/calibrate.ts";
 import { httpClient } from "#services/cli/http-client.ts";
 import { run as sync } from "#services/cli/sync/sync.ts";
-import { type RunningService, startService } from "#services/compose.ts";
+import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import type { RunningService } from "#services/process/serve.ts";
 import { capturedTerminal } from "#test/kit/terminal.ts";
 
 // An operator calibrates on the shipped examples, publishes the file, and the next answer says so.

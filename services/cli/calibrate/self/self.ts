@@ -6,8 +6,8 @@ import { mostCentral, questionSentences, without } from "#core/calibration/self/
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
-import { openEmbedder } from "#services/compose.ts";
 import { embedderName } from "#services/config.ts";
+import { openEmbedder } from "#services/ports/embedders.ts";
 import { CommandError, progressBar, type Terminal } from "../../terminal.ts";
 import type { Collected } from "../features-file.ts";
 import type { CalibrateOptions } from "../options.ts";
