@@ -2,10 +2,17 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type IssuerConfig, issuersSchema } from "#adapters/identity-jose/issuers.ts";
+import {
+  type AdapterConfig,
+  adapterConfigOf,
+  adapterProblems,
+  adapterVariables,
+  unshared,
+} from "./adapter-settings.ts";
 import type { Role } from "./process/roles.ts";
 
 /** Everything that a running service needs to know. Only main files and the command line read the environment to make one. */
-export interface ServiceConfig {
+export interface ServiceConfig extends AdapterConfig {
   /** What this process does; said by the command that starts it. */
   readonly role: Role;
   readonly host: string;
@@ -74,6 +81,10 @@ const environmentSchema = z
     RETICENT_LOG_LEVEL: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
     RETICENT_EMBEDDER: embedderName,
     RETICENT_EMBEDDER_PREVIOUS: z.enum(embedderNames).optional(),
+    ...adapterVariables,
+  })
+  .superRefine((env, context) => {
+    for (const { path, message } of adapterProblems(env)) context.addIssue({ code: "custom", path: [path], message });
   })
   .refine((env) => env.RETICENT_EMBEDDER_PREVIOUS !== env.RETICENT_EMBEDDER, {
     path: ["RETICENT_EMBEDDER_PREVIOUS"],
@@ -94,9 +105,10 @@ export class ConfigError extends Error {
 
 /**
  * Reads the settings from environment variables named `RETICENT_…`.
+ * @param role what the process is to do: one of several needs adapters that they can share
  * @throws ConfigError that names every bad setting, an unknown `RETICENT_…` variable of the service included.
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
+export function parseConfig(env: Readonly<Record<string, string | undefined>>, role: Role = "all"): ServiceConfig {
   const given = settingsIn(env);
   const known = new Set(Object.keys(environmentSchema.shape));
   const unknown = Object.keys(given).filter(
@@ -109,8 +121,14 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   }
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const settings = parsed.data;
+  const adapters = adapterConfigOf(settings);
+  const own = role === "all" ? [] : unshared(adapters.adapters);
+  if (own.length > 0) {
+    throw new ConfigError([`a ${role} process shares everything with the others; it cannot use ${own.join(", ")}`]);
+  }
   return {
-    role: "all",
+    role,
+    ...adapters,
     host: settings.RETICENT_HOST,
     port: settings.RETICENT_PORT,
     dataDir: resolve(settings.RETICENT_DATA),
