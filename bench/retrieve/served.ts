@@ -78,6 +78,8 @@ process.on("message", async (message) => {
   delay.reset();
   blocks = { longest: 0, over10: 0, over20: 0 };
 });
+// Whoever measures may end in the middle; nothing of it is to go on.
+process.once("disconnect", () => process.exit(1));
 tell({ url: service.url, startMs: Math.round(performance.now() - started) });
 
 function tell(message: FromServed): void {
