@@ -2,6 +2,7 @@ import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
 import type { Access, AccessToken } from "#core/access/acl.ts";
 import { contentTypes, type DocumentKey, type DocumentRecord } from "#core/document.ts";
+import type { GenerationRef } from "#core/ports/ledger.ts";
 import { parseMemo } from "./parse-memo.ts";
 
 // What is read back decides who may read: a row that is not what was written is an error, never a guess.
@@ -118,6 +119,16 @@ export function recordOf(row: Row): DocumentRecord {
     ...(row.tombstone === null ? {} : { tombstone: tombstone.parse(jsonOf(row.tombstone)) }),
     ...(row.failure === null ? {} : { failure: failure.parse(jsonOf(row.failure)) }),
   };
+}
+
+/** The primary key of a generation, in the order of the columns. */
+export function generationValues(ref: GenerationRef): [string, string, Uint8Array, string, number] {
+  return [...keyValues(ref.key), ref.fingerprint, ref.generation];
+}
+
+/** The generation in a row. */
+export function generationOf(row: Row): GenerationRef {
+  return { key: keyOf(row), fingerprint: textOf(row.fingerprint), generation: integerOf(row.generation) };
 }
 
 /** A text column. */

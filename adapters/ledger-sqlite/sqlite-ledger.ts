@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { transaction } from "#adapters/sqlite/transaction.ts";
 import type { VisibilityFilter } from "#core/access/visible.ts";
+import type { ArchivedDocument } from "#core/archive/archived-document.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import {
@@ -9,8 +10,10 @@ import {
   afterFailure,
   afterPublish,
   afterPut,
+  afterRestore,
   afterRetire,
 } from "#core/ingest/transitions.ts";
+import type { DisabledPrincipal, LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type {
   DeleteDocument,
@@ -25,7 +28,17 @@ import type {
 } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import type { LiveColumns } from "./live-columns.ts";
-import { idBytes, integerOf, keyOf, keyValues, type Row, recordOf, recordValues, textOf } from "./rows.ts";
+import {
+  generationOf,
+  generationValues,
+  idBytes,
+  integerOf,
+  keyOf,
+  keyValues,
+  recordOf,
+  recordValues,
+  textOf,
+} from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
 /** What a {@link SqliteLedger} works on. */
@@ -40,7 +53,7 @@ export interface SqliteLedgerParts {
  * The ledger over prepared statements. Every command is one synchronous transaction, and memory follows in the same turn of
  * the event loop: nothing can run between the commit and its effect on the next search.
  */
-export class SqliteLedger implements Ledger {
+export class SqliteLedger implements Ledger, LedgerArchive {
   readonly live: LiveDocuments;
   readonly #database: DatabaseSync;
   readonly #clock: Clock;
@@ -60,7 +73,7 @@ export class SqliteLedger implements Ledger {
   async putDocument(command: PutDocument): Promise<PutResult> {
     return this.#commit((now) => {
       const before = this.#document(command.key);
-      const result = afterPut(before, command, isoOf(now));
+      const result = afterPut(before, command, new Date(now).toISOString());
       if (result.record === before) return { result };
       const key = keyValues(command.key);
       this.#sql.retireAnnounced.run(now, ...key);
@@ -80,7 +93,7 @@ export class SqliteLedger implements Ledger {
   async deleteDocument(command: DeleteDocument): Promise<DeleteResult> {
     return this.#commit((now) => {
       const before = this.#document(command.key);
-      const result = afterDelete(before, command, isoOf(now));
+      const result = afterDelete(before, command, new Date(now).toISOString());
       if (result.record === before) return { result };
       const key = keyValues(command.key);
       this.#sql.eraseBody.run(...key);
@@ -142,7 +155,7 @@ export class SqliteLedger implements Ledger {
   async publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved"> {
     return this.#commit((now) => {
       const before = this.#document(generation.key);
-      const after = afterPublish(before, generation, isoOf(now));
+      const after = afterPublish(before, generation, new Date(now).toISOString());
       if (after === "stale") this.#noteOrphan(generation, before, now);
       if (after === "stale" || after === "access-moved") return { result: after };
       if (after === before) return { result: "published" };
@@ -221,6 +234,27 @@ export class SqliteLedger implements Ledger {
     return this.#read(() => principals.filter((one) => this.#sql.isDisabled.get(tenant, one) !== undefined));
   }
 
+  async tenants(): Promise<readonly string[]> {
+    return this.#read(() => this.#sql.tenants.all().map((row) => textOf(row.tenant)));
+  }
+
+  async disabledPrincipals(): Promise<readonly DisabledPrincipal[]> {
+    return this.#read(() =>
+      this.#sql.disabled.all().map((row) => ({ tenant: textOf(row.tenant), principal: textOf(row.principal) })),
+    );
+  }
+
+  async restore({ record, body }: ArchivedDocument): Promise<"restored" | "present"> {
+    return this.#commit(() => {
+      const before = this.#document(record.key);
+      const after = afterRestore(before, record);
+      if (after === before) return { result: "present" };
+      if (record.wanted !== undefined && body !== null)
+        this.#sql.saveBody.run(...keyValues(record.key), record.wanted.generation, Buffer.from(body));
+      return { result: "restored", changed: [this.#save(after)] };
+    });
+  }
+
   async close(): Promise<void> {
     this.#unusable ??= new AppError("ledger-unavailable", { detail: "the ledger is closed" });
   }
@@ -274,16 +308,4 @@ export class SqliteLedger implements Ledger {
 
 function unavailable(cause: unknown): AppError {
   return new AppError("ledger-unavailable", {}, { cause });
-}
-
-function isoOf(now: number): string {
-  return new Date(now).toISOString();
-}
-
-function generationValues(ref: GenerationRef): [string, string, Uint8Array, string, number] {
-  return [...keyValues(ref.key), ref.fingerprint, ref.generation];
-}
-
-function generationOf(row: Row): GenerationRef {
-  return { key: keyOf(row), fingerprint: textOf(row.fingerprint), generation: integerOf(row.generation) };
 }

@@ -94,6 +94,8 @@ export function prepareStatements(database: DatabaseSync) {
       "INSERT OR IGNORE INTO disabled_principals (tenant, principal, disabled_at) VALUES (?, ?, ?)",
     ),
     enable: database.prepare("DELETE FROM disabled_principals WHERE tenant = ? AND principal = ?"),
+    disabled: database.prepare("SELECT tenant, principal FROM disabled_principals ORDER BY tenant, principal"),
+    tenants: database.prepare("SELECT DISTINCT tenant FROM documents ORDER BY tenant"),
     isDisabled: database.prepare("SELECT 1 FROM disabled_principals WHERE tenant = ? AND principal = ?"),
   };
 }

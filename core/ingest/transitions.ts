@@ -1,4 +1,5 @@
 import { type Access, nobody, sameAccess } from "../access/acl.ts";
+import type { ArchivedDocument } from "../archive/archived-document.ts";
 import type { DocumentRecord, IndexFailure, LiveGeneration, WantedContent } from "../document.ts";
 import { AppError } from "../errors.ts";
 import type {
@@ -131,6 +132,24 @@ export function afterPublish(
 export function afterRetire(record: DocumentRecord, keep: ReadonlySet<string>): DocumentRecord {
   const kept = Object.entries(record.live).filter(([fingerprint]) => keep.has(fingerprint));
   return kept.length === Object.keys(record.live).length ? record : { ...record, live: Object.fromEntries(kept) };
+}
+
+/**
+ * A document comes back from an archive, as it was.
+ * @returns the record to keep; the one given when it is there already exactly so
+ * @throws AppError `version-conflict` when another state of the document is there
+ */
+export function afterRestore(record: DocumentRecord | undefined, archived: ArchivedDocument["record"]): DocumentRecord {
+  if (record === undefined) return { ...archived, live: {} };
+  const isSame =
+    record.accessRevision === archived.accessRevision &&
+    record.lastGeneration === archived.lastGeneration &&
+    record.wanted?.requestHash === archived.wanted?.requestHash &&
+    record.wanted?.version === archived.wanted?.version &&
+    record.tombstone?.version === archived.tombstone?.version &&
+    sameAccess(record.access, archived.access);
+  if (!isSame) throw new AppError("version-conflict", { detail: "another state of this document is stored already" });
+  return record;
 }
 
 /** The wanted generation cannot be indexed; of any other generation it is no news. */

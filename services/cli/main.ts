@@ -18,6 +18,11 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
     about: "fit the confidence on judged questions, or on documents",
     load: () => import("./calibrate/calibrate.ts"),
   },
+  export: {
+    about: "write everything that cannot be made again into a folder",
+    load: () => import("./archive/export.ts"),
+  },
+  import: { about: "put an exported folder into a deployment", load: () => import("./archive/import.ts") },
   eval: { about: "measure retrieval, abstention and leaks on a set", load: () => import("./eval/eval.ts") },
 };
 

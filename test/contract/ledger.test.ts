@@ -5,6 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { afterEach } from "vitest";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openDatabase } from "#adapters/sqlite/open.ts";
+import { ledgerArchive } from "./ledger/archive.ts";
 import { ledgerContract } from "./ledger-contract.ts";
 
 const folders: string[] = [];
@@ -23,4 +24,15 @@ ledgerContract("sqlite", async (clock) => {
     return openSqliteLedger({ database, clock });
   };
   return { ledger: await openOnce(), reopen: openOnce };
+});
+
+ledgerArchive("sqlite", async () => {
+  const openOnce = async () => {
+    const folder = mkdtempSync(join(tmpdir(), "reticent-ledger-"));
+    folders.push(folder);
+    const database = openDatabase(join(folder, "ledger.db"));
+    databases.push(database);
+    return openSqliteLedger({ database, clock: () => 0 });
+  };
+  return { from: await openOnce(), to: await openOnce() };
 });

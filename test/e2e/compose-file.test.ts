@@ -37,16 +37,20 @@ function filledIn(value: string, env: Readonly<Record<string, string>>): string 
 
 test("every image is pinned, and nothing runs as root, writes to its own image or keeps a capability", () => {
   for (const [name, service] of named) {
-    expect(service.image, name).toMatch(/:v?\d+\.\d+\.\d+[\w.-]*$/);
-    expect(service.user, name).toMatch(/^(?!root|0\b)/);
-    expect(service, name).toMatchObject({ read_only: true, cap_drop: ["ALL"] });
+    expect({ name, ...service }).toMatchObject({
+      image: expect.stringMatching(/:v?\d+\.\d+\.\d+[\w.-]*$/),
+      user: expect.stringMatching(/^(?!root|0\b)/),
+      read_only: true,
+      cap_drop: ["ALL"],
+    });
   }
 });
 
 test("every engine has a health check of its own, and every process that of the image", () => {
   const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
   expect(dockerfile).toMatch(/^HEALTHCHECK /m);
-  for (const [name, service] of named) expect(service.build ?? service.healthcheck, name).toBeDefined();
+  const unhealthy = named.filter(([, service]) => service.build === undefined && service.healthcheck === undefined);
+  expect(unhealthy).toEqual([]);
 });
 
 test("only the query and indexer ports are published, and on the loopback address", () => {

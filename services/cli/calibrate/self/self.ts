@@ -8,13 +8,14 @@ import type { PolicySnapshot } from "#core/ports/policy.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
 import { embedderName } from "#services/config.ts";
 import { openEmbedder } from "#services/ports/embedders.ts";
+import { openSnapshot } from "#services/ports/snapshot.ts";
+import { ofCopy } from "../../data-copy.ts";
 import { CommandError, progressBar, type Terminal } from "../../terminal.ts";
 import type { Collected } from "../features-file.ts";
 import type { CalibrateOptions } from "../options.ts";
 import type { Provenance } from "../publish.ts";
 import { audienceOf } from "./audience.ts";
 import { type Corpus, type CorpusDocument, openCorpus } from "./corpus.ts";
-import { openSnapshot } from "./snapshot.ts";
 
 type SelfOptions = Extract<CalibrateOptions, { kind: "self" }>;
 
@@ -45,7 +46,7 @@ export async function collectFromDocuments(
 ): Promise<{ collected: Collected; provenance: Provenance }> {
   const { caller, names } = audienceOf(options.tenant, options.audience);
   const embedder = await openEmbedder(embedderName.parse(env.RETICENT_EMBEDDER || undefined));
-  const snapshot = await openSnapshot(resolve(options.data ?? env.RETICENT_DATA ?? "./data"));
+  const snapshot = await ofCopy(openSnapshot(resolve(options.data ?? env.RETICENT_DATA ?? "./data")));
   let corpus: Corpus | undefined;
   try {
     corpus = await openCorpus(snapshot, policy, caller, embedder, (options.at ?? new Date()).getTime());

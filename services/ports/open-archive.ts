@@ -1,0 +1,53 @@
+import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
+import type { LedgerArchive } from "#core/ports/archive.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
+import type { ServiceConfig } from "#services/config.ts";
+import { Closers } from "./closers.ts";
+import { takeDataDirectory } from "./data-directory.ts";
+import { openEmbeddedStore } from "./embedded.ts";
+import { openSnapshot } from "./snapshot.ts";
+
+/** A ledger that is exported from, or imported into. */
+export interface OpenArchive {
+  readonly ledger: Ledger & LedgerArchive;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the ledger of a deployment to read all of it. The embedded one is copied first, as of one moment, so that a service may run on
+ * it meanwhile.
+ * @throws SnapshotError
+ */
+export async function openForExport({ dataDir }: Pick<ServiceConfig, "dataDir">): Promise<OpenArchive> {
+  const { database, close } = await openSnapshot(dataDir);
+  try {
+    const ledger = await openSqliteLedger({ database, clock: Date.now });
+    return {
+      ledger,
+      close: async () => {
+        await ledger.close();
+        close();
+      },
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the ledger of a deployment to put documents in. Nobody else may use an embedded one meanwhile.
+ * @throws DataDirectoryInUse, ConfigError, UnusableFile
+ */
+export async function openForImport({ dataDir }: Pick<ServiceConfig, "dataDir">): Promise<OpenArchive> {
+  const closers = new Closers();
+  try {
+    const lock = takeDataDirectory(dataDir);
+    closers.add(() => lock.release());
+    const { ledger } = await openEmbeddedStore(dataDir, Date.now, closers);
+    return { ledger, close: () => closers.close() };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
