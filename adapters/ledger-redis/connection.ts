@@ -21,8 +21,9 @@ export interface ConnectionOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** After a refusal the server is asked again at most this often, ms. */
-const askAgainMs = 1_000;
+/** How often a server is asked again after a refusal, and how often one in use, ms: a configuration may change, a primary be demoted. */
+const refusedAgainMs = 1_000;
+const inUseAgainMs = 5_000;
 const maxBackoffMs = 1_000;
 
 /**
@@ -35,6 +36,7 @@ export class RedisConnection {
   readonly #options: ConnectionOptions;
   /** The inspection of the server behind this very connection; `undefined` while there is none. */
   #inspection: Promise<ServerFindings> | undefined;
+  #again: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -80,13 +82,12 @@ export class RedisConnection {
     }
   }
 
-  /** Asks the server anew, so that a setting changed since is seen; a refusal counts from then on. @throws AppError `ledger-unavailable` */
+  /** Asks the server anew; a refusal counts from then on. @throws AppError `ledger-unavailable` when it does not answer */
   async findings(): Promise<ServerFindings> {
     try {
       this.#assertOpen();
-      return await this.#inspect();
+      return await this.#look();
     } catch (error) {
-      if (error instanceof UnusableRedis) return error.findings;
       throw unavailable(error);
     }
   }
@@ -106,6 +107,7 @@ export class RedisConnection {
   /** Ends the connection; everything later is refused. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#again);
     this.#redis.disconnect();
   }
 
@@ -113,22 +115,43 @@ export class RedisConnection {
     if (this.#closed) throw new AppError("ledger-unavailable", { detail: "the ledger is closed" });
   }
 
+  /** Inspects the server behind a new connection, or after a refusal: commands wait for it. */
   #inspect(): Promise<ServerFindings> {
-    const inspection = inspectServer(this.#redis, this.#options.durability).then((findings) => {
-      if (findings.refusals.length > 0) throw new UnusableRedis(findings);
-      return findings;
-    });
+    clearTimeout(this.#again);
+    const inspection = inspectServer(this.#redis, this.#options.durability).then(accepted);
     this.#inspection = inspection;
-    inspection.catch(() => {
-      const again = setTimeout(() => {
-        // Not the one of a later connection.
-        if (this.#inspection !== inspection || this.#closed) return;
-        this.#inspect().catch(this.#options.onError);
-      }, askAgainMs);
-      again.unref();
-    });
+    inspection.then(
+      () => this.#later(inUseAgainMs, () => this.#look()),
+      () => this.#later(refusedAgainMs, () => this.#inspect()),
+    );
     return inspection;
   }
+
+  /** Inspects the server in use, without keeping anybody waiting. */
+  async #look(): Promise<ServerFindings> {
+    const before = this.#inspection;
+    const findings = await inspectServer(this.#redis, this.#options.durability);
+    // Not on behalf of a later connection.
+    if (this.#inspection !== before || before === undefined) return findings;
+    if (findings.refusals.length > 0) this.#inspect().catch(this.#options.onError);
+    else this.#later(inUseAgainMs, () => this.#look());
+    return findings;
+  }
+
+  #later(ms: number, work: () => Promise<unknown>): void {
+    clearTimeout(this.#again);
+    if (this.#closed) return;
+    this.#again = setTimeout(() => {
+      // While there is no connection, the next one brings its own inspection.
+      if (this.#inspection !== undefined) work().catch(this.#options.onError);
+    }, ms);
+    this.#again.unref();
+  }
+}
+
+function accepted(findings: ServerFindings): ServerFindings {
+  if (findings.refusals.length > 0) throw new UnusableRedis(findings);
+  return findings;
 }
 
 function unavailable(cause: unknown): AppError {
