@@ -40,7 +40,7 @@ export function accessClassesOf(names: KeyNames, record: DocumentRecord): Readon
     // What the id names is in it: a class that was read once is known for good.
     const id = createHash("sha256").update(json).digest("base64url").slice(0, 22);
     for (const replaced of generation.quality.supersedes) {
-      const replacedKey = { tenant: key.tenant, ...replaced };
+      const replacedKey = { ...replaced, tenant: key.tenant };
       if (!isNameable(replacedKey)) continue;
       const name = nameOf(replacedKey);
       places.set(names.replacing(fingerprint, name, id), { classes: names.replaced(fingerprint, name), id, json });

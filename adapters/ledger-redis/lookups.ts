@@ -127,7 +127,7 @@ export class Lookups {
       .filter((record) => {
         const { tenant, source } = record.key;
         const live = record.live[fingerprint];
-        const replaces = live?.quality.supersedes.some((one) => wanted.has(keyString({ tenant, ...one })));
+        const replaces = live?.quality.supersedes.some((one) => wanted.has(keyString({ ...one, tenant })));
         return replaces === true && isVisible({ tenant, source, access: record.access }, visibility);
       })
       .toSorted((a, b) => compareKeys(a.key, b.key));

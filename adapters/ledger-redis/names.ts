@@ -72,7 +72,7 @@ export function lexRange(
 ): { readonly min: string; readonly max: string } {
   const scope = source === undefined ? tenant : `${tenant},${source}`;
   const start = `${scope},`;
-  const last = after === undefined ? "" : nameOf({ tenant, ...after });
+  const last = after === undefined ? "" : nameOf({ ...after, tenant });
   // "-" is the character behind the comma: everything that starts with `start` sorts before it.
   return { min: last >= start ? `(${last}` : `[${start}`, max: `(${scope}-` };
 }
