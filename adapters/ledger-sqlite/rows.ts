@@ -1,57 +1,12 @@
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { z } from "zod";
-import type { Access, AccessToken } from "#core/access/acl.ts";
-import { contentTypes, type DocumentKey, type DocumentRecord } from "#core/document.ts";
+import type { DocumentKey, DocumentRecord } from "#core/document.ts";
+import { storedAccess, storedFailure, storedLive, storedTombstone, storedWanted } from "#core/ingest/record-schema.ts";
 import type { GenerationRef } from "#core/ports/ledger.ts";
 import { parseMemo } from "./parse-memo.ts";
 
-// What is read back decides who may read: a row that is not what was written is an error, never a guess.
-const integer = z.int().nonnegative();
-const token = z.custom<AccessToken>(
-  (value) =>
-    value === "everyone" || (typeof value === "string" && (value.startsWith("user:") || value.startsWith("group:"))),
-);
-const access: z.ZodType<Access> = z.strictObject({
-  grants: z.array(token),
-  denies: z.array(token),
-  labels: z.array(z.string()),
-});
-const content = {
-  version: integer,
-  title: z.string(),
-  url: z.string().nullable(),
-  contentType: z.enum(contentTypes),
-  quality: z.strictObject({
-    authority: z.string().nullable(),
-    reviewState: z.string().nullable(),
-    updatedAt: z.string().nullable(),
-    expiresAt: z.string().nullable(),
-    owner: z.string().nullable(),
-    supersedes: z.array(z.strictObject({ source: z.string(), id: z.string() })),
-  }),
-};
-const wanted = z.strictObject({
-  ...content,
-  contentHash: z.string(),
-  requestHash: z.string(),
-  generation: integer,
-  acceptedAt: z.string(),
-});
-const live = z.record(
-  z.string(),
-  z.strictObject({ ...content, generation: integer, chunkCount: integer, access, publishedAt: z.string() }),
-);
-const tombstone = z.strictObject({ version: integer, deletedAt: z.string() });
-const failure = z.strictObject({
-  generation: integer,
-  code: z.enum(["unreadable-body", "not-html", "no-text", "too-many-chunks", "indexing-failed"]),
-  message: z.string(),
-  failedAt: z.string(),
-});
-
-const readWanted = parseMemo(wanted);
-const readAccess = parseMemo(access);
-const readLive = parseMemo(live);
+const readWanted = parseMemo(storedWanted);
+const readAccess = parseMemo(storedAccess);
+const readLive = parseMemo(storedLive);
 
 /** A row as `node:sqlite` gives it. */
 export type Row = Record<string, SQLOutputValue>;
@@ -116,8 +71,8 @@ export function recordOf(row: Row): DocumentRecord {
     accessRevision: integerOf(row.access_revision),
     live: readLive(textOf(row.live)),
     lastGeneration: integerOf(row.last_generation),
-    ...(row.tombstone === null ? {} : { tombstone: tombstone.parse(jsonOf(row.tombstone)) }),
-    ...(row.failure === null ? {} : { failure: failure.parse(jsonOf(row.failure)) }),
+    ...(row.tombstone === null ? {} : { tombstone: storedTombstone.parse(jsonOf(row.tombstone)) }),
+    ...(row.failure === null ? {} : { failure: storedFailure.parse(jsonOf(row.failure)) }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { AccessToken } from "../access/acl.ts";
-import { contentTypes, type DocumentRecord } from "../document.ts";
+import type { DocumentRecord } from "../document.ts";
 import { contentHash } from "../ingest/hash.ts";
+import { storedAccess, storedTombstone, storedWanted } from "../ingest/record-schema.ts";
 import { limits, sourcePattern } from "../limits.ts";
 
 /**
@@ -13,45 +13,17 @@ export interface ArchivedDocument {
   readonly body: string | null;
 }
 
-const whole = z.int().nonnegative();
-const token = z.custom<AccessToken>(
-  (value) => typeof value === "string" && (value === "everyone" || /^(user|group):./s.test(value)),
-  "not an access token",
-);
-const quality = z.strictObject({
-  authority: z.string().nullable(),
-  reviewState: z.string().nullable(),
-  updatedAt: z.string().nullable(),
-  expiresAt: z.string().nullable(),
-  owner: z.string().nullable(),
-  supersedes: z.array(z.strictObject({ source: z.string(), id: z.string() })).max(limits.supersedes),
-});
-const wanted = z.strictObject({
-  version: whole,
-  title: z.string().max(limits.titleChars),
-  url: z.string().max(limits.urlChars).nullable(),
-  contentType: z.enum(contentTypes),
-  quality,
-  contentHash: z.string(),
-  requestHash: z.string(),
-  generation: whole,
-  acceptedAt: z.string(),
-});
 const record = z.strictObject({
   key: z.strictObject({
     tenant: z.string().min(1),
     source: z.string().regex(sourcePattern),
     id: z.string().min(1).max(limits.documentIdBytes),
   }),
-  wanted: wanted.optional(),
-  access: z.strictObject({
-    grants: z.array(token).max(limits.aclEntries),
-    denies: z.array(token).max(limits.aclEntries),
-    labels: z.array(z.string()).max(limits.labels),
-  }),
-  accessRevision: whole,
-  lastGeneration: whole,
-  tombstone: z.strictObject({ version: whole, deletedAt: z.string() }).optional(),
+  wanted: storedWanted.optional(),
+  access: storedAccess,
+  accessRevision: z.int().nonnegative(),
+  lastGeneration: z.int().nonnegative(),
+  tombstone: storedTombstone.optional(),
 });
 const schema = z
   .strictObject({ record, body: z.string().nullable() })
