@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { askingConnection, readyWithin, within, workingConnection } from "#adapters/redis/connections.ts";
 import type { DocumentKey } from "#core/document.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
-import { askingConnection, readyWithin, within, workingConnection } from "./connections.ts";
 import { type QueueHealth, watchHealth } from "./health.ts";
 import { documentDigest, jobOptions, wakeUpOf } from "./job.ts";
 import type { BullQueueOptions } from "./options.ts";
