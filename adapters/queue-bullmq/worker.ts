@@ -76,13 +76,20 @@ export function startWorker(parts: WorkerParts, options: BullQueueOptions): Runn
     },
   );
   worker.on("error", onTrouble);
-  worker.on("failed", (job) => {
+  worker.on("failed", (job, error) => {
     if (job === undefined) return;
+    let key: DocumentKey;
     try {
-      onRest(documentOf(job.data), job);
+      key = documentOf(job.data);
     } catch {
       // Not a wake-up: reported when it ran.
+      return;
     }
+    // Failed without a run: too many workers died of it, or beside it.
+    if (error instanceof UnrecoverableError) {
+      onError(key, error);
+      onGiveUp(key, error).catch((problem: unknown) => onError(key, problem));
+    } else onRest(key, job);
   });
 
   return {

@@ -1,5 +1,5 @@
-import { promisify } from "node:util";
-import { zstdCompress, zstdDecompress } from "node:zlib";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { askingConnection, readyWithin, within } from "#adapters/redis/connections.ts";
 import { AppError } from "#core/errors.ts";
@@ -29,8 +29,14 @@ export interface RedisTraceOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
+/**
+ * Level 1: for 11 KB of trace it takes a tenth of the time of the default level and gives as few bytes. In another thread it would take 40 times
+ * as long, for the setting up of each compression.
+ */
+const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+const packedTrace = (trace: Trace): Buffer => zstdCompressSync(Buffer.from(JSON.stringify(trace)), compression);
+/** Traces compressed, 0.1 ms each, before requests get a turn. */
+const packedAtOnce = 20;
 /** Traces that one script erases: about 10 ms in which the server does nothing else. */
 const erasedAtOnce = 1_000;
 
@@ -85,14 +91,16 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
 
   async function send(batch: readonly Trace[]): Promise<void> {
     for (const [tenant, traces] of Map.groupBy(batch, (trace) => trace.tenant)) {
-      const packed = await Promise.all(
-        traces.map(async (trace) => [trace.id, trace.at, await compress(Buffer.from(JSON.stringify(trace)))]),
-      );
+      const packed: (string | number | Buffer)[] = [];
+      for (const [at, trace] of traces.entries()) {
+        if (at % packedAtOnce === 0) await nextTurn();
+        packed.push(trace.id, trace.at, packedTrace(trace));
+      }
       const { own, order } = keys(tenant);
       await ask(async () => {
         // First, so that no trace is kept of a tenant that no sweep knows.
         await redis.sadd(tenantsKey, tenant);
-        await redis.traceRecord(order, own, ...packed.flat());
+        await redis.traceRecord(order, own, ...packed);
       });
       await retain(tenant);
     }
@@ -121,7 +129,7 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
       if (fresh !== undefined) return fresh;
       const packed = await ask(() => redis.getBuffer(keys(tenant).trace(id)));
       // Written by `send` alone, from the type itself.
-      return packed === null ? undefined : (JSON.parse((await decompress(packed)).toString()) as Trace);
+      return packed === null ? undefined : (JSON.parse(zstdDecompressSync(packed).toString()) as Trace);
     },
     async judge(feedback) {
       const { tenant, retrieval, at } = feedback;

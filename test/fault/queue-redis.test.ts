@@ -36,11 +36,16 @@ describeRedis(
       await kill(await house.workerInTheMiddle(byDefault));
       await kill(await house.workerInTheMiddle(byDefault));
       const handled = gate<string>();
-      const worker = await house.open({ timing: { ...quick, maxStalled: byDefault } });
+      const givenUp: string[] = [];
+      const worker = await house.open({
+        timing: { ...quick, maxStalled: byDefault },
+        onGiveUp: async ({ id }, error) => void givenUp.push(`${id}: ${String(error)}`),
+      });
       worker.start(async ({ id }) => handled.pass(id));
       await expect.poll(() => house.inspector.getFailedCount(), long).toBe(1);
       const [failed] = await house.inspector.getFailed();
       expect(failed?.failedReason).toMatch(/stalled/);
+      await expect.poll(() => givenUp, long).toEqual([expect.stringMatching(/^a: .*stalled/)]);
       await producer.wake(key("b"));
       expect(await handled.first(1)).toEqual(["b"]);
       await producer.wake(key("a"), "background");

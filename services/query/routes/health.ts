@@ -14,6 +14,8 @@ export interface HealthOptions {
   readonly isClosing: () => boolean;
   /** False while the ledger refuses writes. */
   readonly isWritable: () => boolean;
+  /** False while wake-ups do not get through to a queue outside this process; absent = the queue is in this process. */
+  readonly isQueueReachable?: () => boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface HealthOptions {
  * another tenant, so it goes to the log only.
  */
 export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
-  const { policy, models, clock, isClosing, isWritable } = options;
+  const { policy, models, clock, isClosing, isWritable, isQueueReachable = () => true } = options;
   const startedAt = clock();
 
   app.get("/healthz", { config: { public: true } }, async () => ({ status: "ok" }));
@@ -34,6 +36,8 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     if (tests === 0) codes.push("policy-untested");
     // Questions are still answered, and it is them that a load balancer asks about.
     if (!isWritable()) codes.push("ledger-unwritable");
+    // Documents are still accepted, and found by the reconciler.
+    if (!isQueueReachable()) codes.push("queue-unreachable");
     let ready = !isClosing();
     if (!ready) codes.push("shutting-down");
     // Of any encoder in use; whether questions are answered is asked below.
