@@ -19,6 +19,9 @@ const defaultPrefix = "{reticent}";
 /** Finished jobs' events; nothing of this program reads them. */
 const eventsKept = 100;
 
+/** States of a job that will not run; `unknown` is in no list. */
+const noJobLeft: ReadonlySet<string> = new Set(["unknown", "completed", "failed"]);
+
 /**
  * Wake-ups on BullMQ. A process that never calls `start` only wakes; one that never calls `wake` only works. Opens also while the server is
  * away: a wake-up then rejects at once, the reconciler finds the document, and nothing has to be started again when the server is back.
@@ -64,10 +67,10 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     if (id === undefined || id === jobId) return;
     const present = await Job.fromId(queue, id);
     if (present === undefined) return;
-    if ((await present.getState()) === "unknown") {
-      // In no list: the server lost some keys and not others. Left alone, it would stand in the way of every later wake-up.
-      await queue.removeDeduplicationKey(documentDigest(key));
-      await queue.add("wake-up", wakeUpOf(key), jobOptions(key, randomUUID(), background, options));
+    if (noJobLeft.has(await present.getState())) {
+      // Ended in between, which is well; or the server lost some keys and not others: what is left would stand in the way of every wake-up.
+      const removed = await queue.getBackend().removeDeduplicationKey(documentDigest(key), id);
+      if (removed > 0) await queue.add("wake-up", wakeUpOf(key), jobOptions(key, randomUUID(), background, options));
     } else if (!background && present.priority > 0) {
       await present.changePriority({ priority: 0 }).catch(ignoreGone);
     }

@@ -123,16 +123,26 @@ describeRedis(
     test("a document is not locked out when the server loses some of the queue's keys and keeps others", async () => {
       const house = await openHouse();
       const producer = await house.open();
-      for (const id of ["a", "b"]) await producer.wake(key(id));
       const redis = new Redis(house.url);
+      const ids = ["a", "b", "c", "d"];
+      for (const id of ids) await producer.wake(key(id));
+      const [first, second] = await house.inspector.getWaiting(0, 1);
+      // Waiting, and nothing says for which document; then, the others in no list.
+      await redis.del(house.inspector.toKey(first?.id ?? ""), house.inspector.toKey(second?.id ?? ""));
+      const runs: string[] = [];
+      const lookOnce = await house.open();
+      lookOnce.start(async ({ id }) => void runs.push(id));
+      await expect.poll(() => house.inspector.getFailedCount(), long).toBe(2);
+      await lookOnce.close();
+      for (const id of ids) await producer.wake(key(id));
       await redis.del(house.inspector.toKey("wait"));
       redis.disconnect();
       const handled = gate<string>();
       const worker = await house.open();
       worker.start(async ({ id }) => handled.pass(id));
-      await producer.wake(key("a"));
-      await producer.wake(key("b"), "background");
-      expect(await handled.first(2)).toEqual(["a", "b"]);
+      for (const id of ids) await producer.wake(key(id), "background");
+      expect((await handled.first(4)).toSorted()).toEqual(ids);
+      await expect.poll(() => producer.depth(), long).toBe(0);
     });
 
     test("the last failure of a document is told before anybody else may run it, and the job is kept for a person", async () => {
