@@ -3,8 +3,6 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { cachedEmbedder } from "#adapters/embedder-cached/cached.ts";
-import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
-import { openMiniLm } from "#adapters/embedder-minilm/minilm.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
@@ -40,7 +38,8 @@ import { type LogStream, makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { watchWrites } from "#services/indexer/write-health.ts";
 import { queryApp } from "#services/query/app.ts";
-import { ConfigError, type EmbedderName, type ServiceConfig } from "./config.ts";
+import { ConfigError, type ServiceConfig } from "./config.ts";
+import { openEmbedder } from "./embedder.ts";
 import { logModel, logPolicy } from "./log.ts";
 
 /** The adapters that a service runs on. */
@@ -103,12 +102,6 @@ export function databaseFile(dataDir: string): string {
   return join(dataDir, "reticent.db");
 }
 
-/** The encoder that the service uses; the commands that must embed exactly as it does use it too. */
-export async function openEmbedder(name: EmbedderName, vectorFile?: string): Promise<Embedder> {
-  const embedder = name === "hashed" ? hashedEmbedder() : await openMiniLm();
-  return vectorFile === undefined ? embedder : cachedEmbedder(embedder, vectorFile);
-}
-
 /** Opens the embedded adapters. This, and nothing else, decides which adapter stands behind which port. */
 export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: PolicyEvent) => void): Promise<Ports> {
   const closers: (() => unknown)[] = [];
@@ -117,10 +110,15 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
   };
   try {
     const clock: Clock = Date.now;
-    const embedder = await openEmbedder(config.embedder, config.vectorFile);
+    // The encoder comes first, because the policy is judged by its name; the vectors lie in a database that is opened later.
+    let probes: ProbeStore | undefined;
+    const laterProbes = { read: async (fingerprint: string) => (await probes?.read(fingerprint)) ?? new Map() };
+    const opened = await openEmbedder(config.embedder, config, laterProbes);
+    const embedder = config.vectorFile === undefined ? opened : cachedEmbedder(opened, config.vectorFile);
     closers.push(() => embedder.close());
     const { previousEmbedder: previousName } = config;
-    const previousEmbedder = previousName === undefined ? undefined : await openEmbedder(previousName);
+    const previousEmbedder =
+      previousName === undefined ? undefined : await openEmbedder(previousName, config, laterProbes);
     if (previousEmbedder !== undefined) closers.push(() => previousEmbedder.close());
     const inUse = [embedder, ...(previousEmbedder === undefined ? [] : [previousEmbedder])].map((one) => one.model);
     const policy = await openPolicy({
@@ -140,7 +138,8 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     closers.push(() => database.close());
     const ledger = await openingFile(ledgerFile, ledgerAdvice, () => openSqliteLedger({ database, clock }));
     closers.push(() => ledger.close());
-    const probes = await openingFile(ledgerFile, ledgerAdvice, async () => openSqliteProbes(database));
+    const sqliteProbes = await openingFile(ledgerFile, ledgerAdvice, async () => openSqliteProbes(database));
+    probes = sqliteProbes;
     const { model } = embedder;
     const index = await openingFile(ledgerFile, ledgerAdvice, () =>
       openSqliteIndex({ database, live: ledger.live, model }),
@@ -157,7 +156,7 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       index,
       embedder,
       ...(previousEmbedder === undefined ? {} : { previousEmbedder }),
-      probes,
+      probes: sqliteProbes,
       policy,
       verifier,
       traces,

@@ -24,17 +24,17 @@ export function vectorsOf(answer: unknown, expected: Expected): readonly Float32
   }
   if (!Array.isArray(data)) throw wrong("the answer has no list of embeddings");
   if (data.length !== expected.count) throw wrong(`${data.length} embeddings for ${expected.count} texts`);
-  const vectors = new Array<Float32Array | undefined>(expected.count).fill(undefined);
+  const vectors = new Map<number, Float32Array>();
   for (const item of data) {
     const { index, embedding } = membersOf(item, "an embedding");
     if (typeof index !== "number" || !Number.isInteger(index) || index < 0 || index >= expected.count) {
       throw wrong("an embedding does not say which text it belongs to");
     }
-    if (vectors[index] !== undefined) throw wrong("two embeddings of the same text");
-    vectors[index] = unitVector(embedding, expected.dimensions);
+    if (vectors.has(index)) throw wrong("two embeddings of the same text");
+    vectors.set(index, unitVector(embedding, expected.dimensions));
   }
   // As many as texts, and each another one's.
-  return vectors.filter((vector) => vector !== undefined);
+  return [...vectors].toSorted(([a], [b]) => a - b).map(([, vector]) => vector);
 }
 
 /** A model's name as it is compared: some servers add a tag, or change capitals. */

@@ -57,9 +57,9 @@ export function openOpenAi(options: OpenAiOptions, parts: OpenAiParts = {}): Emb
   /** One batch, found to be refused for its texts or its size: by halves, until the text is alone that is at fault. */
   const byHalves = async (texts: readonly string[], purpose: Purpose, deadline: number): Promise<Float32Array[]> => {
     const middle = Math.ceil(texts.length / 2);
-    const parts = texts.length === 1 ? [texts] : [texts.slice(0, middle), texts.slice(middle)];
+    const halves = texts.length === 1 ? [texts] : [texts.slice(0, middle), texts.slice(middle)];
     const vectors: Float32Array[] = [];
-    for (const part of parts) {
+    for (const part of halves) {
       try {
         // What no tokenizer makes too long is the last resort: it costs a long question its end.
         const inputs = part.map((text) => inputOf(text, purpose, texts.length === 1 ? safeBytes : hopefulBytes));

@@ -6,8 +6,8 @@ import { mostCentral, questionSentences, without } from "#core/calibration/self/
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
-import { openEmbedder } from "#services/compose.ts";
-import { embedderName } from "#services/config.ts";
+import { parseConfig } from "#services/config.ts";
+import { openEmbedder } from "#services/embedder.ts";
 import { CommandError, progressBar, type Terminal } from "../../terminal.ts";
 import type { Collected } from "../features-file.ts";
 import type { CalibrateOptions } from "../options.ts";
@@ -44,7 +44,8 @@ export async function collectFromDocuments(
   { env, stderr }: Terminal,
 ): Promise<{ collected: Collected; provenance: Provenance }> {
   const { caller, names } = audienceOf(options.tenant, options.audience);
-  const embedder = await openEmbedder(embedderName.parse(env.RETICENT_EMBEDDER || undefined));
+  const config = parseConfig(env);
+  const embedder = await openEmbedder(config.embedder, config);
   const snapshot = await openSnapshot(resolve(options.data ?? env.RETICENT_DATA ?? "./data"));
   let corpus: Corpus | undefined;
   try {
