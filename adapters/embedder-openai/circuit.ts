@@ -55,21 +55,21 @@ export class Circuit {
 
 /** Tries that all requests together may spend beside their first one, so that an outage is not met with a multiple of the load. */
 export class RetryBudget {
-  #left = mostRetries;
+  #left = mostRetries * answersPerRetry;
 
   /** @returns whether there was one left */
   spend(): boolean {
-    if (this.#left < 1) return false;
-    this.#left -= 1;
+    if (this.#left < answersPerRetry) return false;
+    this.#left -= answersPerRetry;
     return true;
   }
 
   /** A request was answered. */
   earn(): void {
-    this.#left = Math.min(mostRetries, this.#left + earnedPerAnswer);
+    this.#left = Math.min(mostRetries * answersPerRetry, this.#left + 1);
   }
 }
 
 const mostRetries = 10;
-/** At most one retry per five answers in the long run. */
-const earnedPerAnswer = 0.2;
+/** Answers that earn one more, in the long run. */
+const answersPerRetry = 5;
