@@ -60,9 +60,9 @@ async function house(server: EmbeddingsServer, overrides: Partial<ServiceConfig>
   return {
     log,
     call,
-    put: (id: string, text: string, wait = false) =>
+    put: (id: string, text: string, wait = false, version = 1) =>
       call("wendy", "writers", "PUT", `/v1/documents/open/${id}${wait ? "?wait=true" : ""}`, {
-        version: 1,
+        version,
         title: id,
         content_type: "text/plain",
         body: text,
@@ -158,6 +158,7 @@ test("a document whose text the endpoint refuses fails visibly and alone, and is
     "searchable",
   );
   expect((await service.ask(lamp)).body).toMatchObject({ outcome: "answered" });
+  expect((await service.put("dunes", "Nobody walks in the dunes", true, 2)).body.document?.state).toBe("searchable");
 });
 
 test("the second endpoint answers while the first is away", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { nobody } from "#core/access/acl.ts";
 import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
+import { TextRefused } from "#core/embedding/text-refused.ts";
 import { giveUp, IndexingError } from "#core/ingest/worker.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
 import { grantTo, keyOf, putOf, visibleTo } from "#test/kit/documents.ts";
@@ -26,13 +27,26 @@ test("an outage of the model that is being prepared neither keeps the active one
   await giveUp({ ...house, active: () => house.fingerprint })(key, error);
   expect((await house.ledger.read([key]))[0]?.failure).toBeUndefined();
   expect(await house.ledger.lagging(other, 10)).toEqual([key]);
-  // Without that guard the change would count the document as done, and lose it.
+  // Nor would it be given up for the active one: an outage says nothing about a document.
   await giveUp(house)(key, error);
-  expect(await house.ledger.lagging(other, 10)).toEqual([]);
+  expect(await house.ledger.lagging(other, 10)).toEqual([key]);
 
   encoder.down.clear();
   await work(key);
   expect((await live()).toSorted()).toEqual([house.fingerprint, other].toSorted());
+});
+
+test("what is no outage ends the active model's document, and never that of the one that is being prepared", async () => {
+  for (const cause of [new Error("out of memory"), new TextRefused()]) {
+    const house = await ingestHouse();
+    await house.ledger.putDocument(putOf(key));
+    const error = new IndexingError(1, other, cause);
+    await giveUp({ ...house, active: () => house.fingerprint })(key, error);
+    expect(await house.ledger.lagging(other, 10)).toEqual([key]);
+    // Without that guard the change would count the document as done, and lose it.
+    await giveUp({ ...house, active: () => other })(key, error);
+    expect(await house.ledger.lagging(other, 10)).toEqual([]);
+  }
 });
 
 test("an outage of the active model does not keep a document from the one that is being prepared", async () => {
