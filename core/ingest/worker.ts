@@ -1,4 +1,6 @@
 import type { DocumentKey, DocumentRecord, IndexFailure, WantedContent } from "../document.ts";
+import { TextRefused } from "../embedding/text-refused.ts";
+import { AppError, problems } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { IndexedChunk, VectorIndex } from "../ports/index.ts";
@@ -58,7 +60,8 @@ export function makeWorker(parts: WorkerParts): WakeUpHandler {
 /**
  * Ends the tries of the queue: the generation that could not be indexed is marked `failed`, for everybody to see. Newer content,
  * accepted meanwhile, is left alone. Only what the active fingerprint lacks is given up: a document that failed counts as done for a change
- * of the model, so an outage of the new one must never end its documents.
+ * of the model, so trouble with the new one must never end its documents. An outage (of a remote encoder, say) ends none at all, because it
+ * says nothing about them: they stay wanted, and the reconciler wakes them again.
  * @param parts `active` absent: every fingerprint counts as active
  */
 export function giveUp(
@@ -66,7 +69,7 @@ export function giveUp(
 ): (key: DocumentKey, error: unknown) => Promise<void> {
   return async (key, error) => {
     // Without a generation not even the ledger could be read: the reconciler comes back to it.
-    if (!(error instanceof IndexingError)) return;
+    if (!(error instanceof IndexingError) || isOutage(error.cause)) return;
     if (parts.active !== undefined && parts.active() !== error.fingerprint) return;
     await fail(parts, key, error.generation, "indexing-failed", messageOf(error.cause));
   };
@@ -121,6 +124,10 @@ async function fail(
 ): Promise<void> {
   await ledger.fail(key, { generation, code, message, failedAt: new Date(clock()).toISOString() });
   changes.changed(key);
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof AppError && problems[error.code].status === 503 && !(error instanceof TextRefused);
 }
 
 function messageOf(error: unknown): string {

@@ -1,8 +1,10 @@
+import { cachedEmbedder } from "#adapters/embedder-cached/cached.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { calibrationProblems } from "#core/calibration/published.ts";
 import type { Clock } from "#core/ports/clock.ts";
+import type { ProbeStore } from "#core/ports/probes.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
 import type { ServiceConfig } from "#services/config.ts";
 import { Closers } from "./closers.ts";
@@ -19,10 +21,15 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
   const closers = new Closers();
   try {
     const clock: Clock = Date.now;
-    const embedder = await openEmbedder(config.embedder, config.vectorFile);
+    // The encoder comes first, because the policy is judged by its name; the vectors lie in a store that is opened later.
+    let probes: ProbeStore | undefined;
+    const laterProbes = { read: async (fingerprint: string) => (await probes?.read(fingerprint)) ?? new Map() };
+    const opened = await openEmbedder(config.embedder, config, laterProbes);
+    const embedder = config.vectorFile === undefined ? opened : cachedEmbedder(opened, config.vectorFile);
     closers.add(() => embedder.close());
     const { previousEmbedder: previousName } = config;
-    const previousEmbedder = previousName === undefined ? undefined : await openEmbedder(previousName);
+    const previousEmbedder =
+      previousName === undefined ? undefined : await openEmbedder(previousName, config, laterProbes);
     if (previousEmbedder !== undefined) closers.add(() => previousEmbedder.close());
     const inUse = [embedder, ...(previousEmbedder === undefined ? [] : [previousEmbedder])].map((one) => one.model);
     const policy = await openPolicy({
@@ -38,6 +45,7 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
     const lock = takeDataDirectory(config.dataDir);
     closers.add(() => lock.release());
     const store = await openEmbeddedStore(config.dataDir, clock, closers);
+    probes = store.probes;
     const index = await store.openIndex(embedder.model);
     closers.add(() => index.close());
     const traces = await openEmbeddedTraces(config, clock);

@@ -21,6 +21,7 @@ test("a queue that cannot be reached shows in /readyz, and does not keep the ser
     clock: Date.now,
     isClosing: () => false,
     isWritable: () => true,
+    answers: true,
     isQueueReachable: () => isReachable,
   });
   const ask = async () => {

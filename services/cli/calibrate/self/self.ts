@@ -6,7 +6,7 @@ import { mostCentral, questionSentences, without } from "#core/calibration/self/
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
-import { embedderName } from "#services/config.ts";
+import { parseConfig } from "#services/config.ts";
 import { openEmbedder } from "#services/ports/embedders.ts";
 import { openSnapshot } from "#services/ports/snapshot.ts";
 import { ofCopy } from "../../data-copy.ts";
@@ -45,7 +45,8 @@ export async function collectFromDocuments(
   { env, stderr }: Terminal,
 ): Promise<{ collected: Collected; provenance: Provenance }> {
   const { caller, names } = audienceOf(options.tenant, options.audience);
-  const embedder = await openEmbedder(embedderName.parse(env.RETICENT_EMBEDDER || undefined));
+  const config = parseConfig(env);
+  const embedder = await openEmbedder(config.embedder, config);
   const snapshot = await ofCopy(openSnapshot(resolve(options.data ?? env.RETICENT_DATA ?? "./data")));
   let corpus: Corpus | undefined;
   try {
