@@ -2,6 +2,7 @@ import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
 import type { Access, AccessToken } from "#core/access/acl.ts";
 import { contentTypes, type DocumentKey, type DocumentRecord } from "#core/document.ts";
+import { copyLags } from "#core/ingest/transitions.ts";
 import { parseMemo } from "./parse-memo.ts";
 
 // What is read back decides who may read: a row that is not what was written is an error, never a guess.
@@ -38,7 +39,14 @@ const wanted = z.strictObject({
 });
 const live = z.record(
   z.string(),
-  z.strictObject({ ...content, generation: integer, chunkCount: integer, access, publishedAt: z.string() }),
+  z.strictObject({
+    ...content,
+    generation: integer,
+    chunkCount: integer,
+    access,
+    publishedAt: z.string(),
+    indexedAccess: integer.exactOptional(),
+  }),
 );
 const tombstone = z.strictObject({ version: integer, deletedAt: z.string() });
 const failure = z.strictObject({
@@ -100,9 +108,11 @@ export function recordValues(record: DocumentRecord): SQLInputValue[] {
   ];
 }
 
-/** The fingerprints under which the wanted generation is live, which hold no space themselves. */
-function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | null {
-  const current = Object.entries(all).filter(([, generation]) => generation.generation === goal?.generation);
+/** The fingerprints, which hold no space themselves, under which the wanted generation is live and nothing is left to be done. */
+function settledUnder(record: DocumentRecord): string | null {
+  const current = Object.entries(record.live).filter(
+    ([, generation]) => generation.generation === record.wanted?.generation && !copyLags(record, generation),
+  );
   return current.length === 0 ? null : current.map(([fingerprint]) => fingerprint).join(" ");
 }
 
