@@ -8,7 +8,8 @@ interface Point {
   payload: Record<string, unknown>;
 }
 
-interface Collection {
+/** What a collection holds. */
+export interface ImitatedCollection {
   readonly config: Record<string, unknown>;
   readonly indexes: Record<string, Record<string, unknown>>;
   readonly points: Map<string, Point>;
@@ -46,7 +47,7 @@ export interface QdrantImitation {
   readonly url: string;
   /** Everything that was asked, in order. */
   readonly requests: QdrantRequest[];
-  readonly collections: ReadonlyMap<string, Collection>;
+  readonly collections: ReadonlyMap<string, ImitatedCollection>;
   /** Called before a request is answered; what it gives is the answer instead. */
   intercept: ((request: QdrantRequest) => QdrantAnswer | undefined | Promise<QdrantAnswer | undefined>) | undefined;
   version: string;
@@ -58,7 +59,7 @@ export interface QdrantImitation {
  * fields without an index. The contract runs on it and on a real server alike, which is what keeps it honest.
  */
 export async function imitateQdrant(): Promise<QdrantImitation> {
-  const collections = new Map<string, Collection>();
+  const collections = new Map<string, ImitatedCollection>();
   const aliases = new Map<string, string>();
   const imitation: { -readonly [K in keyof QdrantImitation]: QdrantImitation[K] } = {
     url: "",
@@ -104,7 +105,7 @@ async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>
 }
 
 function answerTo(
-  collections: Map<string, Collection>,
+  collections: Map<string, ImitatedCollection>,
   aliases: Map<string, string>,
   { method, path, body }: QdrantRequest,
 ): unknown {
@@ -136,7 +137,7 @@ function answerTo(
   return onPoints(collection, `${method} ${action}`, body);
 }
 
-function described({ config, indexes }: Collection): unknown {
+function described({ config, indexes }: ImitatedCollection): unknown {
   const { vectors, sparse_vectors, shard_number, strict_mode_config, metadata } = config;
   return {
     config: { params: { vectors, sparse_vectors, shard_number }, strict_mode_config, metadata },
@@ -146,11 +147,11 @@ function described({ config, indexes }: Collection): unknown {
   };
 }
 
-function refuseUnindexed({ indexes }: Collection, body: unknown): void {
+function refuseUnindexed({ indexes }: ImitatedCollection, body: unknown): void {
   for (const field of fieldsIn(body)) if (!(field in indexes)) throw new Error(`no index for ${field}`);
 }
 
-function onPoints({ points }: Collection, action: string, body: Record<string, unknown>): unknown {
+function onPoints({ points }: ImitatedCollection, action: string, body: Record<string, unknown>): unknown {
   const selected = (filter: unknown): Point[] =>
     [...points.values()]
       .filter(({ id, payload }) => matches(filter, id, payload))
