@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Access, AccessToken } from "#core/access/acl.ts";
 import { isVisible } from "#core/access/visible.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { openQdrantIndex } from "#adapters/index-qdrant/qdrant-index.ts";
 import { inPlace } from "#adapters/index-sqlite/engine/link.ts";
@@ -155,7 +155,7 @@ function generationOf(one: Document, ref: Pick<IndexedGeneration, "key" | "gener
 function expectSame(copied: IndexAnswer, own: IndexAnswer): void {
   const inOrder = ({ hits }: IndexAnswer) =>
     hits.toSorted((a, b) => compareKeys(a.key, b.key) || a.generation - b.generation || a.chunk - b.chunk);
-  const without = (answer: IndexAnswer) => inOrder(answer).map(({ similarity: _, ...hit }) => hit);
+  const without = (answer: IndexAnswer) => inOrder(answer).map((one) => ({ ...one, similarity: null }));
   expect(without(copied)).toEqual(without(own));
   const cosines = (answer: IndexAnswer) => inOrder(answer).map(({ similarity }) => similarity);
   for (const [at, cosine] of cosines(copied).entries()) expect(cosine).toBeCloseTo(cosines(own)[at] ?? 2, 6);
