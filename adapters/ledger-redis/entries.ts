@@ -1,14 +1,12 @@
 import type { DocumentRecord } from "#core/document.ts";
+import { copyLags } from "#core/ingest/transitions.ts";
 import type { GenerationRef } from "#core/ports/ledger.ts";
 import { accessClassesOf } from "./access-classes.ts";
 import type { Envelope } from "./envelope.ts";
 import { generationName, type KeyNames, nameOf } from "./names.ts";
 import { type Command, command } from "./script.ts";
 
-/**
- * Whether a document is behind what is wanted under a fingerprint: the only place that decides it. What an index holds of a live generation,
- * its copy of the access list say, is to be judged here too once the record tells it.
- */
+/** Whether a document is behind what is wanted under a fingerprint: the only place that decides it. */
 export function isLagging(record: DocumentRecord, fingerprint: string): boolean {
   const { wanted, failure, live } = record;
   return wanted !== undefined && failure === undefined && live[fingerprint]?.generation !== wanted.generation;
@@ -63,8 +61,13 @@ export function membersOf(
   add(names.stored);
   if (record.failure !== undefined) add(names.failed);
   for (const fingerprint of [...announced, ...Object.keys(record.live)]) add(names.indexed(fingerprint));
-  if (record.wanted === undefined || record.failure !== undefined) return members;
+  if (record.wanted === undefined) return members;
   const acceptedAt = Date.parse(record.wanted.acceptedAt);
+  // Also of a document that failed: its older text is live, under access that may have narrowed.
+  for (const [fingerprint, live] of Object.entries(record.live)) {
+    if (copyLags(record, live)) add(names.copyLagging(fingerprint), acceptedAt);
+  }
+  if (record.failure !== undefined) return members;
   add(names.due, acceptedAt);
   add(names.dueNames);
   for (const fingerprint of fingerprints.filter((one) => isLagging(record, one))) {

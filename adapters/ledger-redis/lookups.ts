@@ -59,16 +59,21 @@ export class Lookups {
   }
 
   /** See `Ledger.lagging`. */
-  async lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]> {
+  async lagging(fingerprint: string, limit: number, copies: boolean): Promise<readonly DocumentKey[]> {
     if (limit < 1) return [];
-    const { due, lagging } = this.#store.names;
-    const reply = await this.#whileKnown(fingerprint, (isKnown) => [
+    const { due, lagging, copyLagging } = this.#store.names;
+    const first = [0, limit - 1, "WITHSCORES"] as const;
+    const content = await this.#whileKnown(fingerprint, (isKnown) => [
       "ZRANGE",
       isKnown ? lagging(fingerprint) : due,
-      0,
-      limit - 1,
+      ...first,
     ]);
-    return strings(reply).map(keyOfName);
+    const asked = copies ? [command(["ZRANGE", copyLagging(fingerprint), ...first])] : [];
+    const [access = []] = await this.#store.query(asked);
+    // A document may be behind in both.
+    const scores = new Map([...scored(content), ...scored(access)]);
+    const sorted = [...scores].toSorted(([a, left], [b, right]) => left - right || (a < b ? -1 : 1));
+    return sorted.slice(0, limit).map(([name]) => keyOfName(name));
   }
 
   /** See `Ledger.countLagging`. */
@@ -197,4 +202,10 @@ export class Lookups {
       min = `(${last}`;
     }
   }
+}
+
+/** Members with their scores, as `WITHSCORES` gives them. */
+function scored(reply: unknown): [name: string, score: number][] {
+  const words = strings(reply);
+  return Array.from({ length: words.length / 2 }, (_, at) => [words[2 * at] ?? "", Number(words[2 * at + 1])]);
 }

@@ -99,6 +99,8 @@ export function keyNames(namespace: string) {
     /** Those of them whose wanted generation is not live under a known fingerprint. */
     lagging: under("lagging"),
     laggingNames: under("lagging-names"),
+    /** Documents whose access the index's copy under a fingerprint does not carry yet, by acceptance. */
+    copyLagging: under("copy-lagging"),
     /** Documents with an announced or live generation under a fingerprint. */
     indexed: under("indexed"),
     /** Generations to be erased, by the time they were retired; those that were handed out. */

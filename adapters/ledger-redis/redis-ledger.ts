@@ -4,6 +4,7 @@ import {
   afterAccess,
   afterDelete,
   afterFailure,
+  afterIndexedAccess,
   afterPublish,
   afterPut,
   afterRetire,
@@ -123,8 +124,8 @@ export class RedisLedger implements Ledger {
     return guarded(() => this.#lookups.list(query));
   }
 
-  async lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]> {
-    return guarded(() => this.#lookups.lagging(fingerprint, limit));
+  async lagging(fingerprint: string, limit: number, copies = false): Promise<readonly DocumentKey[]> {
+    return guarded(() => this.#lookups.lagging(fingerprint, limit, copies));
   }
 
   async announce({ key, generation, fingerprint }: GenerationRef): Promise<boolean> {
@@ -154,6 +155,13 @@ export class RedisLedger implements Ledger {
       },
       fingerprint,
     );
+  }
+
+  async indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void> {
+    return this.#change(generation.key, ({ before }) => {
+      const record = before && afterIndexedAccess(before.record, generation, accessRevision);
+      return { result: undefined, after: before && record && moved(before, record) };
+    });
   }
 
   async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {

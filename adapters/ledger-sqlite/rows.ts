@@ -1,6 +1,7 @@
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { DocumentKey, DocumentRecord } from "#core/document.ts";
 import { storedAccess, storedFailure, storedLive, storedTombstone, storedWanted } from "#core/ingest/record-schema.ts";
+import { copyLags } from "#core/ingest/transitions.ts";
 import type { GenerationRef } from "#core/ports/ledger.ts";
 import { parseMemo } from "./parse-memo.ts";
 
@@ -56,9 +57,11 @@ export function recordValues(record: DocumentRecord): SQLInputValue[] {
   ];
 }
 
-/** The fingerprints under which the wanted generation is live, which hold no space themselves. */
-function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | null {
-  const current = Object.entries(all).filter(([, generation]) => generation.generation === goal?.generation);
+/** The fingerprints, which hold no space themselves, under which the wanted generation is live and nothing is left to be done. */
+function settledUnder(record: DocumentRecord): string | null {
+  const current = Object.entries(record.live).filter(
+    ([, generation]) => generation.generation === record.wanted?.generation && !copyLags(record, generation),
+  );
   return current.length === 0 ? null : current.map(([fingerprint]) => fingerprint).join(" ");
 }
 

@@ -8,6 +8,7 @@ import {
   afterAccess,
   afterDelete,
   afterFailure,
+  afterIndexedAccess,
   afterPublish,
   afterPut,
   afterRestore,
@@ -139,8 +140,9 @@ export class SqliteLedger implements Ledger, LedgerArchive {
     });
   }
 
-  async lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]> {
-    return this.#read(() => this.#sql.lagging.all({ fingerprint, limit }).map(keyOf));
+  async lagging(fingerprint: string, limit: number, copies = false): Promise<readonly DocumentKey[]> {
+    const { lagging, laggingWithCopies } = this.#sql;
+    return this.#read(() => (copies ? laggingWithCopies : lagging).all({ fingerprint, limit }).map(keyOf));
   }
 
   async announce(generation: GenerationRef): Promise<boolean> {
@@ -165,14 +167,12 @@ export class SqliteLedger implements Ledger, LedgerArchive {
     });
   }
 
+  async indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void> {
+    this.#revise(generation.key, (record) => record && afterIndexedAccess(record, generation, accessRevision));
+  }
+
   async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
-    this.#commit(() => {
-      const before = this.#document(key);
-      const after = afterFailure(before, failure);
-      return after === undefined || after === before
-        ? { result: undefined }
-        : { result: undefined, changed: [this.#save(after)] };
-    });
+    this.#revise(key, (record) => afterFailure(record, failure));
   }
 
   async collectable(before: number, limit: number): Promise<readonly GenerationRef[]> {
@@ -267,6 +267,14 @@ export class SqliteLedger implements Ledger, LedgerArchive {
   #document(key: DocumentKey): DocumentRecord | undefined {
     const row = this.#sql.document.get(...keyValues(key));
     return row === undefined ? undefined : recordOf(row);
+  }
+
+  #revise(key: DocumentKey, change: (record: DocumentRecord | undefined) => DocumentRecord | undefined): void {
+    this.#commit(() => {
+      const before = this.#document(key);
+      const after = change(before);
+      return { result: undefined, changed: after === undefined || after === before ? [] : [this.#save(after)] };
+    });
   }
 
   #save(record: DocumentRecord): DocumentRecord {

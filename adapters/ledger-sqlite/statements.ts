@@ -4,13 +4,20 @@ import { documentColumns } from "./rows.ts";
 const keyIs = "tenant = ? AND source = ? AND id = ?";
 // The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under it is a hint that the
 // index alone can give, without a look at the row; the last condition is exact.
-const isLagging = `
+const isUnsettled = `
   wanted_generation IS NOT NULL AND failed = 0
-  AND instr(' ' || coalesce(settled_under, '') || ' ', ' ' || :fingerprint || ' ') = 0
-  AND NOT EXISTS (
+  AND instr(' ' || coalesce(settled_under, '') || ' ', ' ' || :fingerprint || ' ') = 0`;
+const isNotLive = `
+  NOT EXISTS (
     SELECT 1 FROM generations g
     WHERE g.tenant = d.tenant AND g.source = d.source AND g.id = d.id
       AND g.fingerprint = :fingerprint AND g.generation = d.wanted_generation AND g.state = 'live')`;
+const isLagging = `${isUnsettled} AND ${isNotLive}`;
+// NULL, and so not true, where no copy was noted.
+const copyLags = `
+  EXISTS (
+    SELECT 1 FROM json_each(d.live) l
+    WHERE l.key = :fingerprint AND l.value ->> '$.indexedAccess' < d.access_revision)`;
 const page = (where: string): string => `
   SELECT ${documentColumns} FROM documents d
   WHERE tenant = :tenant AND (:source IS NULL OR source = :source)
@@ -37,6 +44,12 @@ export function prepareStatements(database: DatabaseSync) {
     laggingOfTenant: database.prepare(page(isLagging)),
     lagging: database.prepare(
       `SELECT tenant, source, id FROM documents d WHERE ${isLagging} ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
+    ),
+    // Two parts, for an index each; a document is in one of them at most.
+    laggingWithCopies: database.prepare(
+      `SELECT tenant, source, id, accepted_at FROM documents d WHERE ${isUnsettled} AND (${isNotLive} OR ${copyLags})
+       UNION ALL SELECT tenant, source, id, accepted_at FROM documents d WHERE failed = 1 AND ${copyLags}
+       ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
     ),
 
     countLagging: database.prepare(`SELECT count(*) AS count FROM documents d WHERE tenant = :tenant AND ${isLagging}`),

@@ -54,6 +54,7 @@ export const storedLive: z.ZodType<Record<string, LiveGeneration>> = z.record(
     chunkCount: integer,
     access: storedAccess,
     publishedAt: z.string(),
+    indexedAccess: integer.exactOptional(),
   }),
 );
 

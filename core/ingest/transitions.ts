@@ -5,6 +5,7 @@ import { AppError } from "../errors.ts";
 import type {
   DeleteDocument,
   DeleteResult,
+  GenerationRef,
   PublishGeneration,
   PutAccess,
   PutDocument,
@@ -111,9 +112,12 @@ export function afterPublish(
   if (wanted.generation !== publish.generation || wanted.version !== publish.contentVersion) return "stale";
   if (record.accessRevision !== publish.accessRevision) return "access-moved";
   const { failure: _failure, ...kept } = record;
-  // A repeat of what is live changes nothing, but proves a failure wrong.
+  // A repeat of what is live changes nothing, but proves a failure wrong, and may know of a newer copy of the access.
   const isLive = record.live[publish.fingerprint]?.generation === publish.generation;
-  if (isLive) return record.failure === undefined ? record : kept;
+  if (isLive) {
+    const noted = publish.accessPlaced === true ? afterIndexedAccess(kept, publish, publish.accessRevision) : kept;
+    return record.failure === undefined && noted === kept ? record : noted;
+  }
   const live: LiveGeneration = {
     version: wanted.version,
     title: wanted.title,
@@ -124,8 +128,27 @@ export function afterPublish(
     chunkCount: publish.chunkCount,
     access: record.access,
     publishedAt: at,
+    ...(publish.accessPlaced === true ? { indexedAccess: publish.accessRevision } : {}),
   };
   return { ...kept, live: { ...record.live, [publish.fingerprint]: live } };
+}
+
+/** The index's copy of a live generation carries this access revision now; a lower one than the noted is no news. */
+export function afterIndexedAccess(
+  record: DocumentRecord,
+  { fingerprint, generation }: GenerationRef,
+  accessRevision: number,
+): DocumentRecord {
+  const live = record.live[fingerprint];
+  if (live?.generation !== generation || (live.indexedAccess ?? -1) >= accessRevision) return record;
+  return { ...record, live: { ...record.live, [fingerprint]: { ...live, indexedAccess: accessRevision } } };
+}
+
+/**
+ * Whether the noted copy of access is older than the wanted access. Where no copy was ever noted, the index keeps none.
+ */
+export function copyLags({ accessRevision }: DocumentRecord, live: LiveGeneration): boolean {
+  return live.indexedAccess !== undefined && live.indexedAccess < accessRevision;
 }
 
 /** Only the given fingerprints go on; a document is not live under any other. */
