@@ -23,7 +23,7 @@ export class Lookups {
     this.#envelopeOf = envelopeOf;
   }
 
-  /** See `Ledger.read`: one round trip for a re-check. */
+  /** See `Ledger.read`: one round trip for a re-check, also of nothing, so that an outage never passes for "no hits". */
   async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
     const names = keys.filter(isNameable).map(nameOf);
     const records = new Map<string, DocumentRecord>();
@@ -119,6 +119,7 @@ export class Lookups {
     );
     const found = new Set<string>();
     for (const set of open) for await (const name of this.#membersOf(set)) found.add(name);
+    if (found.size === 0) return [];
     const records = await this.read([...found].map(keyOfName));
     const wanted = new Set(asked.map(keyString));
     // A record may have changed since its class was asked.

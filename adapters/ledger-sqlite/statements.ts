@@ -53,9 +53,10 @@ export function prepareStatements(database: DatabaseSync) {
        AND fingerprint NOT IN (SELECT value FROM json_each(?))`,
     ),
 
+    // One that was retired with its fingerprint is being written again: nobody may collect it now.
     announce: database.prepare(
-      `INSERT OR IGNORE INTO generations (tenant, source, id, fingerprint, generation, state)
-       VALUES (?, ?, ?, ?, ?, 'announced')`,
+      `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'announced')
+       ON CONFLICT DO UPDATE SET state = 'announced', retired_at = NULL WHERE state <> 'live'`,
     ),
     goLive: database.prepare(
       `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'live')
