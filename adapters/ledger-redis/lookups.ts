@@ -88,6 +88,12 @@ export class Lookups {
     return [...names].map(keyOfName);
   }
 
+  /** Whether a generation was handed out to be erased. */
+  async isCollecting(member: string): Promise<boolean> {
+    const [reply] = await this.#store.query([command(["SISMEMBER", this.#store.names.collecting, member])]);
+    return reply === 1;
+  }
+
   /** See `Ledger.disabledAmong`. */
   async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {
     const asked =

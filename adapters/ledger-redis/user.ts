@@ -12,7 +12,7 @@ export function userRules(namespace = "reticent"): readonly string[] {
     // Inside.
     "set getrange exists incr unlink",
     "hset hsetnx hget hmget hkeys hdel",
-    "sadd srem",
+    "sadd srem sismember",
     "zadd zrem zrange zrangebylex zrangebyscore zlexcount zunionstore",
   ].flatMap((line) => line.split(" "));
   return ["resetchannels", `~{${namespace}}:*`, "-@all", ...commands.map((command) => `+${command}`)];

@@ -58,6 +58,9 @@ export function prepareStatements(database: DatabaseSync) {
       `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'announced')
        ON CONFLICT DO UPDATE SET state = 'announced', retired_at = NULL WHERE state <> 'live'`,
     ),
+    isCollecting: database.prepare(
+      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'collecting'`,
+    ),
     goLive: database.prepare(
       `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'live')
        ON CONFLICT DO UPDATE SET state = 'live', retired_at = NULL`,
