@@ -6,7 +6,7 @@ import { type Envelope, nextValue, type ReadEnvelope } from "./envelope.ts";
 import type { Fingerprints } from "./fingerprints.ts";
 import { nameOf } from "./names.ts";
 import { type Command, command } from "./script.ts";
-import type { Registry, Store } from "./store.ts";
+import type { Registry, Store, Watched } from "./store.ts";
 
 /** What a command is decided on; the step that writes it is refused if any of it moved. */
 export interface State {
@@ -23,6 +23,8 @@ export interface Change<T> {
   readonly after?: Envelope | undefined;
   /** Further commands of the same atomic step. */
   readonly commands?: readonly Command[];
+  /** What else must not have moved. */
+  readonly watched?: readonly Watched[];
 }
 
 /**
@@ -60,20 +62,14 @@ export function changeDocuments({ store, clock, envelopeOf, fingerprints }: Chan
       }
       const { revision, envelope: before } = envelopeOf(name, values[0] ?? null);
       const now = clock();
-      const { result, after, commands = [] } = await decide({ before, registry, now });
+      const { result, after, commands = [], watched = [] } = await decide({ before, registry, now });
       const steps = [...commands];
       if (after !== undefined && after !== before) {
         steps.push(command(["SET", documentKey, nextValue(revision, after)]));
         steps.push(...indexCommands(names, before, after, registry.fingerprints, now));
       }
       if (steps.length === 0) return { result };
-      const replies = await store.run(
-        [
-          [names.registry, word],
-          [documentKey, revision],
-        ],
-        steps,
-      );
+      const replies = await store.run([[names.registry, word], [documentKey, revision], ...watched], steps);
       return replies && { result };
     };
     return guarded(() => inTurn(name, () => attempts(attempt)));

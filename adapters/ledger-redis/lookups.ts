@@ -23,7 +23,7 @@ export class Lookups {
     this.#envelopeOf = envelopeOf;
   }
 
-  /** See `Ledger.read`: one round trip for a re-check. */
+  /** See `Ledger.read`: one round trip for a re-check, also of nothing, so that an outage never passes for "no hits". */
   async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
     const names = keys.filter(isNameable).map(nameOf);
     const records = new Map<string, DocumentRecord>();
@@ -93,6 +93,12 @@ export class Lookups {
     return [...names].map(keyOfName);
   }
 
+  /** Whether a generation was handed out to be erased. */
+  async isCollecting(member: string): Promise<boolean> {
+    const [reply] = await this.#store.query([command(["SISMEMBER", this.#store.names.collecting, member])]);
+    return reply === 1;
+  }
+
   /** See `Ledger.disabledAmong`. */
   async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {
     const asked =
@@ -124,6 +130,7 @@ export class Lookups {
     );
     const found = new Set<string>();
     for (const set of open) for await (const name of this.#membersOf(set)) found.add(name);
+    if (found.size === 0) return [];
     const records = await this.read([...found].map(keyOfName));
     const wanted = new Set(asked.map(keyString));
     // A record may have changed since its class was asked.

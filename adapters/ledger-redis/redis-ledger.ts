@@ -131,11 +131,15 @@ export class RedisLedger implements Ledger {
   async announce({ key, generation, fingerprint }: GenerationRef): Promise<boolean> {
     return this.#change(
       key,
-      ({ before }) => {
+      async ({ before }) => {
         if (before === undefined || before.record.wanted?.generation !== generation) return { result: false };
         const { record, announced } = before;
         const isHeld = announced.includes(fingerprint) || record.live[fingerprint]?.generation === generation;
-        return { result: true, after: isHeld ? before : { record, announced: [...announced, fingerprint] } };
+        if (isHeld) return { result: true };
+        const member = generationName({ key, generation, fingerprint });
+        if (await this.#lookups.isCollecting(member)) return { result: false };
+        const after = { record, announced: [...announced, fingerprint] };
+        return { result: true, after, watched: [[this.#names.collecting, `!${member}`]] };
       },
       fingerprint,
     );

@@ -27,7 +27,7 @@ export function strings(reply: unknown): string[] {
  *
  * KEYS: the counter of writes, the watched keys, and every other key that the commands name.
  * ARGV: the least that the counter must say; 1 for a write, else 0; the number of watched keys and, for each, the first word of the value
- * that was read (empty: the key must not exist); then the commands, each as the number of its words and the words.
+ * that was read (empty: the key must not exist; with "!": what follows must not be a member of the set); then the commands, each as the number of its words and the words.
  * Answers the counter and the commands' replies; the counter alone when nothing was run.
  *
  * Redis does not undo half a script. It refuses to begin one that may write when it is out of memory, cannot write its file, or is a
@@ -59,6 +59,8 @@ for i = 1, watched do
   local word = ARGV[3 + i]
   if word == '' then
     if redis.call('EXISTS', KEYS[1 + i]) == 1 then return {writes} end
+  elseif string.sub(word, 1, 1) == '!' then
+    if redis.call('SISMEMBER', KEYS[1 + i], string.sub(word, 2)) == 1 then return {writes} end
   elseif string.match(redis.call('GETRANGE', KEYS[1 + i], 0, 79), '^[^ ]*') ~= word then
     return {writes}
   end

@@ -33,7 +33,10 @@ export interface ReadRegistry {
   readonly registry: Registry;
 }
 
-/** A key and the first word of the value that was read from it; empty: it did not exist. */
+/**
+ * A key and the first word of the value that was read from it; empty: it did not exist. With "!" before it, what must not be a member of
+ * the set.
+ */
 export type Watched = readonly [key: string, word: string];
 
 /** Settings of {@link openStore}. */

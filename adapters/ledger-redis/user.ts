@@ -4,18 +4,16 @@
  * @param namespace as given to `openRedisLedger`
  */
 export function userRules(namespace = "reticent"): readonly string[] {
-  return [
-    "resetchannels",
-    `~{${namespace}}:*`,
-    "-@all",
+  const commands = [
     // Every connection.
-    ...["+hello", "+auth", "+ping", "+select", "+client|setname", "+info", "+config|get"],
+    "hello auth ping select client|setname info config|get",
     // Outside of the script.
-    ...["+eval", "+evalsha", "+get", "+mget", "+hgetall"],
+    "eval evalsha get mget hgetall",
     // Inside.
-    ...["+set", "+getrange", "+exists", "+incr", "+unlink"],
-    ...["+hset", "+hsetnx", "+hget", "+hmget", "+hkeys", "+hdel"],
-    ...["+sadd", "+srem"],
-    ...["+zadd", "+zrem", "+zrange", "+zrangebylex", "+zrangebyscore", "+zlexcount", "+zunionstore"],
-  ];
+    "set getrange exists incr unlink",
+    "hset hsetnx hget hmget hkeys hdel",
+    "sadd srem sismember",
+    "zadd zrem zrange zrangebylex zrangebyscore zlexcount zunionstore",
+  ].flatMap((line) => line.split(" "));
+  return ["resetchannels", `~{${namespace}}:*`, "-@all", ...commands.map((command) => `+${command}`)];
 }

@@ -149,7 +149,9 @@ export class SqliteLedger implements Ledger, LedgerArchive {
     return this.#commit(() => {
       const record = this.#document(generation.key);
       if (record?.wanted?.generation !== generation.generation) return { result: false };
-      this.#sql.announce.run(...generationValues(generation));
+      const values = generationValues(generation);
+      if (this.#sql.isCollecting.get(...values) !== undefined) return { result: false };
+      this.#sql.announce.run(...values);
       return { result: true };
     });
   }

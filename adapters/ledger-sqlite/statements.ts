@@ -66,9 +66,13 @@ export function prepareStatements(database: DatabaseSync) {
        AND fingerprint NOT IN (SELECT value FROM json_each(?))`,
     ),
 
+    // One that was retired with its fingerprint is being written again: nobody may collect it now.
     announce: database.prepare(
-      `INSERT OR IGNORE INTO generations (tenant, source, id, fingerprint, generation, state)
-       VALUES (?, ?, ?, ?, ?, 'announced')`,
+      `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'announced')
+       ON CONFLICT DO UPDATE SET state = 'announced', retired_at = NULL WHERE state <> 'live'`,
+    ),
+    isCollecting: database.prepare(
+      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'collecting'`,
     ),
     goLive: database.prepare(
       `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'live')

@@ -117,7 +117,10 @@ export interface Ledger {
    */
   lagging(fingerprint: string, limit: number, copies?: boolean): Promise<readonly DocumentKey[]>;
 
-  /** Notes, before any write to the index, that a generation is being written. False when it is not the wanted one any more. */
+  /**
+   * Notes, before any write to the index, that a generation is being written; one that was retired is taken back. False when it is not
+   * the wanted one any more, and while it is handed out to be erased: what is written now would be erased, too.
+   */
   announce(generation: GenerationRef): Promise<boolean>;
   /**
    * Makes a generation live in one compare-and-set. `stale`: the wanted content moved on, or was deleted; `access-moved`: the

@@ -60,6 +60,25 @@ export function ledgerFingerprints(name: string, open: OpenLedger): void {
       expect(await ledger.lagging("old", 10)).toEqual([keyOf("a"), keyOf("announced"), keyOf("b")]);
     });
 
+    test("a generation that was retired with its fingerprint and is announced again is not collected under its writer's hands", async () => {
+      const { ledger } = await open(() => 1_000);
+      await ledger.activate(undefined, "active");
+      const generation = { key: keyOf("a"), generation: 1, fingerprint: "back" };
+      await ledger.putDocument(putOf(generation.key));
+      await makeLive(ledger, generation.key, "back");
+      expect(await ledger.retireOthers([], 10)).toBe(1);
+      expect(await ledger.announce(generation)).toBe(true);
+      expect(await ledger.collectable(2_000, 10)).toEqual([]);
+      // Once it was handed out, its writer waits until it is gone.
+      expect(await ledger.retireOthers([], 10)).toBe(1);
+      expect(await ledger.collectable(2_000, 10)).toEqual([generation]);
+      expect(await ledger.announce(generation)).toBe(false);
+      await ledger.collected(generation);
+      expect(await ledger.lagging("back", 10)).toEqual([generation.key]);
+      expect(await ledger.announce(generation)).toBe(true);
+      expect(await ledger.collectable(2_000, 10)).toEqual([]);
+    });
+
     test("a change of access in the middle of a change of fingerprint holds under both", async () => {
       const { ledger } = await open(() => 0);
       const key = keyOf("a");
