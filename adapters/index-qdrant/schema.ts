@@ -54,8 +54,11 @@ export const searchIndexes = {
   sample: number,
 } as const satisfies Record<string, Schemas["PayloadFieldSchema"]>;
 
-/** Fields of the texts that are looked up. */
-export const textIndexes = {} as const satisfies Record<string, Schemas["PayloadFieldSchema"]>;
+/** Fields of the texts that are looked up: what was embedded, by half of its key. */
+export const textIndexes = { embedding: { type: "uuid" } } as const satisfies Record<
+  string,
+  Schemas["PayloadFieldSchema"]
+>;
 
 /** Filters over a field without an index are refused: such a search would be slow, and such a write could touch anything. */
 const strict = { enabled: true, unindexed_filtering_retrieve: false, unindexed_filtering_update: false } as const;
