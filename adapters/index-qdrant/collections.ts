@@ -20,7 +20,7 @@ export interface OpenCollections extends CollectionNames {
 const description = z.object({
   config: z.object({
     params: z.object({
-      vectors: z.record(z.string(), z.object({ size: z.int(), distance: z.string() })),
+      vectors: z.record(z.string(), z.object({ size: z.int(), distance: z.string() })).default({}),
       sparse_vectors: z.record(z.string(), z.object({ modifier: z.string().nullish() })).nullish(),
       shard_number: z.int(),
     }),

@@ -71,7 +71,6 @@ export function searchCollection(dimensions: number, approximate: boolean, finge
     vectors: { [dense]: { size: dimensions, distance: "Cosine" } },
     sparse_vectors: { [lexical]: { modifier: "idf", index: { datatype: "float32" } } },
     shard_number: 1,
-    on_disk_payload: true,
     strict_mode_config: strict,
     metadata: { fingerprint, format: pointFormat },
     ...(approximate ? {} : { hnsw_config: { m: 0 } }),
@@ -83,7 +82,6 @@ export function textCollection(fingerprint: string) {
   return {
     vectors: {},
     shard_number: 1,
-    on_disk_payload: true,
     strict_mode_config: strict,
     metadata: { fingerprint, format: pointFormat },
   } satisfies Schemas["CreateCollection"];
