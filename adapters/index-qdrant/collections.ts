@@ -20,7 +20,7 @@ export interface OpenCollections extends CollectionNames {
 const description = z.object({
   config: z.object({
     params: z.object({
-      vectors: z.record(z.string(), z.object({ size: z.int(), distance: z.string() })),
+      vectors: z.record(z.string(), z.object({ size: z.int(), distance: z.string() })).default({}),
       sparse_vectors: z.record(z.string(), z.object({ modifier: z.string().nullish() })).nullish(),
       shard_number: z.int(),
     }),
@@ -95,41 +95,60 @@ export class Collections {
   }
 
   async #check(names: CollectionNames, fingerprint: string): Promise<OpenCollections> {
-    const open = { ...names, dimensions: await this.#checkSearch(names.search, fingerprint) };
-    this.#open.set(fingerprint, open);
-    return open;
-  }
-
-  /** @returns the dimensions */
-  async #checkSearch(alias: string, fingerprint: string): Promise<number> {
     try {
-      const { config, payload_schema } = description.parse(await this.#server.describe(alias));
-      const refuse = (why: string): never => {
-        throw new Error(`collection ${alias}: ${why}`);
-      };
-      const { vectors, sparse_vectors, shard_number } = config.params;
-      const vector = vectors[dense] ?? refuse(`there is no vector ${dense}`);
-      if (vector.distance !== "Cosine") refuse(`${dense} is compared by ${vector.distance}`);
-      if (sparse_vectors?.[lexical]?.modifier !== "idf") refuse(`there is no sparse vector ${lexical} with idf`);
-      if (shard_number !== 1) refuse(`${shard_number} shards, each with an idf of its own`);
-      if (config.metadata?.fingerprint !== fingerprint) refuse(`it was made for another fingerprint`);
-      const strict = config.strict_mode_config;
-      if (
-        strict?.enabled !== true ||
-        strict.unindexed_filtering_retrieve !== false ||
-        strict.unindexed_filtering_update !== false
-      ) {
-        refuse("strict mode lets filters over fields without an index through");
-      }
-      for (const [field, { type }] of Object.entries(searchIndexes)) {
-        const index = payload_schema[field];
-        if (index?.data_type !== type) refuse(`the field ${field} has no index for ${type}`);
-        if (field === "tenant" && index?.params?.is_tenant !== true)
-          refuse("the index of tenant is not made for tenants");
-      }
-      return vector.size;
+      const dimensions = checkSearch(names.search, await this.#server.describe(names.search), fingerprint);
+      checkCommon(names.texts, await this.#server.describe(names.texts), fingerprint, textIndexes);
+      const open = { ...names, dimensions };
+      this.#open.set(fingerprint, open);
+      return open;
     } catch (error) {
       throw unavailable(error);
     }
   }
+}
+
+/**
+ * Refuses a searched collection that would answer otherwise than it has to.
+ * @returns the dimensions of its vectors
+ * @throws Error that says what is wrong
+ */
+function checkSearch(name: string, described: unknown, fingerprint: string): number {
+  const { config, payload_schema } = checkCommon(name, described, fingerprint, searchIndexes);
+  const { vectors, sparse_vectors } = config.params;
+  const vector = vectors[dense];
+  if (vector === undefined) throw new Error(`collection ${name}: there is no vector ${dense}`);
+  if (vector.distance !== "Cosine") throw new Error(`collection ${name}: ${dense} is compared by ${vector.distance}`);
+  if (sparse_vectors?.[lexical]?.modifier !== "idf") {
+    throw new Error(`collection ${name}: there is no sparse vector ${lexical} with idf`);
+  }
+  if (payload_schema.tenant?.params?.is_tenant !== true) {
+    throw new Error(`collection ${name}: the index of tenant is not made for tenants`);
+  }
+  return vector.size;
+}
+
+/** @throws Error that says what is wrong */
+function checkCommon(
+  name: string,
+  described: unknown,
+  fingerprint: string,
+  indexes: Readonly<Record<string, { readonly type: string }>>,
+) {
+  const read = description.parse(described);
+  const { params, metadata, strict_mode_config: strict } = read.config;
+  if (params.shard_number !== 1) {
+    throw new Error(`collection ${name}: ${params.shard_number} shards, each with an idf of its own`);
+  }
+  if (metadata?.fingerprint !== fingerprint) throw new Error(`collection ${name}: it was made for another fingerprint`);
+  const isStrict =
+    strict?.enabled === true &&
+    strict.unindexed_filtering_retrieve === false &&
+    strict.unindexed_filtering_update === false;
+  if (!isStrict) throw new Error(`collection ${name}: strict mode lets filters over fields without an index through`);
+  for (const [field, { type }] of Object.entries(indexes)) {
+    if (read.payload_schema[field]?.data_type !== type) {
+      throw new Error(`collection ${name}: the field ${field} has no index for ${type}`);
+    }
+  }
+  return read;
 }

@@ -129,7 +129,7 @@ export function readFound({ id: chunkId, score, payload }: Scored): Found {
 
 /** The point that texts are read from. */
 export function textPoint({ key, generation }: IndexedGeneration, chunk: IndexedChunk) {
-  const { text, headingPath, startChar, endChar, tokens, tokenOutputs } = chunk;
+  const { text, headingPath, startChar, endChar, tokens, tokenOutputs, embeddingKey } = chunk;
   return {
     id: chunk.chunkId,
     vector: {},
@@ -142,9 +142,14 @@ export function textPoint({ key, generation }: IndexedGeneration, chunk: Indexed
       end_char: endChar,
       tokens,
       ...(tokenOutputs === undefined ? {} : { outputs: outputsOf(tokenOutputs) }),
+      ...(embeddingKey === undefined ? {} : { embedding: embeddingId(embeddingKey), embedding_key: embeddingKey }),
     },
   };
 }
+
+/** The first half of an embedding key, a hash in hex, as the server indexes it in 16 bytes. */
+export const embeddingId = (key: string): string =>
+  [key.slice(0, 8), key.slice(8, 12), key.slice(12, 16), key.slice(16, 20), key.slice(20, 32)].join("-");
 
 function outputsOf({ dimensions, vectors }: TokenOutputs) {
   return {
@@ -182,4 +187,17 @@ export function readOutputs({ payload }: Stored): TokenOutputs | undefined {
   const vectors = Int8Array.from(Buffer.from(outputs.vectors, "base64"), (byte) => (byte << 24) >> 24);
   if (vectors.length % outputs.dimensions !== 0) throw new Error("token outputs are no whole number of rows");
   return { dimensions: outputs.dimensions, vectors };
+}
+
+/** What {@link readEmbeddingKey} and {@link readOutputs} need. */
+export const embeddingFields: Some<string> = ["embedding_key", "outputs"];
+
+/** The key of what was embedded of a chunk. @throws ZodError when the point is not one of ours */
+export function readEmbeddingKey({ payload }: Stored): string {
+  return z.object({ embedding_key: z.string() }).parse(payload).embedding_key;
+}
+
+/** The dense vector of a point. @throws ZodError when the point is not one of ours */
+export function readVector({ vector }: Stored): Float32Array {
+  return Float32Array.from(z.object({ [dense]: z.array(z.number()) }).parse(vector)[dense] ?? []);
 }

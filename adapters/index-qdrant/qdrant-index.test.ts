@@ -115,6 +115,11 @@ test("collections that are not as they have to be are refused: a missing index, 
     await expect(open()).rejects.toMatchObject({ code: "index-unavailable" });
     undo();
   }
+  const [texts] = [...server.collections].filter(([name]) => name.includes("texts")).map(([, one]) => one.indexes);
+  const { embedding } = texts ?? {};
+  delete texts?.embedding;
+  await expect(open()).rejects.toMatchObject({ code: "index-unavailable" });
+  Object.assign(texts ?? {}, { embedding });
   await (await open()).close();
 });
 

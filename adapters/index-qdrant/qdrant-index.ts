@@ -10,11 +10,13 @@ import type {
   IndexQuery,
   PlacedGeneration,
   SearchFilter,
+  StoredEmbedding,
   TokenOutputs,
   VectorIndex,
 } from "#core/ports/index.ts";
 import { Collections } from "./collections.ts";
 import { listDocuments } from "./documents.ts";
+import { storedEmbeddings } from "./embeddings.ts";
 import { outputsFields, readOutputs, readText, textFields } from "./points.ts";
 import { nothingFound, searchCollection } from "./search.ts";
 import { Server, unavailable } from "./server.ts";
@@ -154,6 +156,17 @@ class QdrantIndex implements VectorIndex {
           return outputs === undefined ? [] : [[point.id, outputs]];
         }),
       );
+    });
+  }
+
+  async embeddings(
+    tenant: string,
+    fingerprint: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredEmbedding>> {
+    return this.#run(async () => {
+      const open = await this.#collections.find(fingerprint);
+      return open === undefined || keys.length === 0 ? new Map() : storedEmbeddings(this.#server, open, tenant, keys);
     });
   }
 

@@ -54,8 +54,11 @@ export const searchIndexes = {
   sample: number,
 } as const satisfies Record<string, Schemas["PayloadFieldSchema"]>;
 
-/** Fields of the texts that are looked up. */
-export const textIndexes = {} as const satisfies Record<string, Schemas["PayloadFieldSchema"]>;
+/** Fields of the texts that are looked up: what was embedded, by half of its key. */
+export const textIndexes = { embedding: { type: "uuid" } } as const satisfies Record<
+  string,
+  Schemas["PayloadFieldSchema"]
+>;
 
 /** Filters over a field without an index are refused: such a search would be slow, and such a write could touch anything. */
 const strict = { enabled: true, unindexed_filtering_retrieve: false, unindexed_filtering_update: false } as const;
@@ -68,7 +71,6 @@ export function searchCollection(dimensions: number, approximate: boolean, finge
     vectors: { [dense]: { size: dimensions, distance: "Cosine" } },
     sparse_vectors: { [lexical]: { modifier: "idf", index: { datatype: "float32" } } },
     shard_number: 1,
-    on_disk_payload: true,
     strict_mode_config: strict,
     metadata: { fingerprint, format: pointFormat },
     ...(approximate ? {} : { hnsw_config: { m: 0 } }),
@@ -80,7 +82,6 @@ export function textCollection(fingerprint: string) {
   return {
     vectors: {},
     shard_number: 1,
-    on_disk_payload: true,
     strict_mode_config: strict,
     metadata: { fingerprint, format: pointFormat },
   } satisfies Schemas["CreateCollection"];

@@ -171,7 +171,10 @@ function onPoints({ points }: ImitatedCollection, action: string, body: Record<s
     case "POST points":
       return (body.ids as string[]).flatMap((id) => {
         const point = points.get(id);
-        return point === undefined ? [] : [shown(point, body.with_payload)];
+        if (point === undefined) return [];
+        return [
+          { ...shown(point, body.with_payload), ...(body.with_vector === false ? {} : { vector: point.vector }) },
+        ];
       });
     case "POST points/scroll": {
       const from = selected(body.filter).filter(({ id }) => body.offset === undefined || id >= String(body.offset));
