@@ -1,3 +1,4 @@
+import type { SourceKey } from "#core/document.ts";
 import type { StoredEmbedding } from "#core/ports/index.ts";
 import type { OpenCollections } from "./collections.ts";
 import { allOf, oneOf } from "./filter.ts";
@@ -9,13 +10,13 @@ import type { Server } from "./server.ts";
 const perKey = 4;
 
 /**
- * Reads embeddings by key from the generations that are stored now. The tenant is part of the key, and looked at once more.
+ * Reads embeddings by key from the generations that are stored now. Tenant and source are part of the key, and looked at once more.
  * @returns in the order of the keys
  */
 export async function storedEmbeddings(
   server: Pick<Server, "scroll" | "retrieve">,
   { search, texts }: OpenCollections,
-  tenant: string,
+  of: SourceKey,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, StoredEmbedding>> {
   const { points } = await server.scroll(texts, {
@@ -27,7 +28,7 @@ export async function storedEmbeddings(
   const ids = points.map(({ id }) => id);
   const vectors = new Map(
     (await server.retrieve(search, ids, firstFields, [dense])).flatMap((point) =>
-      (point.payload as { tenant?: unknown } | undefined)?.tenant === tenant ? [[point.id, readVector(point)]] : [],
+      isOf(point.payload, of) ? [[point.id, readVector(point)]] : [],
     ),
   );
   const byKey = new Map<string, StoredEmbedding>();
@@ -44,4 +45,9 @@ export async function storedEmbeddings(
       return found === undefined ? [] : [[key, found]];
     }),
   );
+}
+
+function isOf(payload: unknown, { tenant, source }: SourceKey): boolean {
+  const found = payload as { readonly tenant?: unknown; readonly source?: unknown } | null | undefined;
+  return found?.tenant === tenant && found.source === source;
 }

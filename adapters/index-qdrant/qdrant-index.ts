@@ -160,13 +160,13 @@ class QdrantIndex implements VectorIndex {
   }
 
   async embeddings(
-    tenant: string,
+    of: SourceKey,
     fingerprint: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, StoredEmbedding>> {
     return this.#run(async () => {
       const open = await this.#collections.find(fingerprint);
-      return open === undefined || keys.length === 0 ? new Map() : storedEmbeddings(this.#server, open, tenant, keys);
+      return open === undefined || keys.length === 0 ? new Map() : storedEmbeddings(this.#server, open, of, keys);
     });
   }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { transaction } from "#adapters/sqlite/transaction.ts";
+import type { SourceKey } from "#core/document.ts";
 import type { ChunkText, IndexedChunk, IndexedGeneration, StoredEmbedding, TokenOutputs } from "#core/ports/index.ts";
 import { keyBytes, storedEmbeddings } from "./embeddings.ts";
 import { everything } from "./engine/load.ts";
@@ -122,9 +123,9 @@ export class IndexStore {
     return readTokens(this.#database.prepare(tokensOfChunk), chunkIds, fingerprint);
   }
 
-  /** What stored generations of a tenant hold under a fingerprint, by embedding key. */
-  embeddings(tenant: string, fingerprint: string, keys: readonly string[]): Map<string, StoredEmbedding> {
-    return storedEmbeddings(this.#database, tenant, fingerprint, keys);
+  /** What stored generations of a source hold under a fingerprint, by embedding key. */
+  embeddings(of: SourceKey, fingerprint: string, keys: readonly string[]): Map<string, StoredEmbedding> {
+    return storedEmbeddings(this.#database, of, fingerprint, keys);
   }
 
   #insertGeneration({ key, generation, fingerprint }: IndexedGeneration, dimensions: number): number {

@@ -19,6 +19,29 @@ function traceFile(): string {
   return join(folder, "traces.db");
 }
 
+test("no tenant's questions push out the traces of another one, nor does a lower limit wait for a new trace", async () => {
+  const file = traceFile();
+  const open = (maxCount: number) =>
+    openTraceStore({ file, clock: () => 1_000, retention: { maxAgeMs: 1e12, maxCount } });
+  const store = open(2);
+  for (const id of ["ret_1", "ret_2"]) store.record(trace(id, "marlow"));
+  await store.flush();
+  for (const id of ["ret_3", "ret_4", "ret_5", "ret_6"]) store.record(trace(id));
+  await store.flush();
+  const kept = async (from: typeof store, tenant: string) => {
+    const found = ["ret_1", "ret_2", "ret_3", "ret_4", "ret_5", "ret_6"].map((id) => from.get(tenant, id));
+    return (await Promise.all(found)).flatMap((one) => one?.id ?? []);
+  };
+  expect(await kept(store, "marlow")).toEqual(["ret_1", "ret_2"]);
+  expect(await kept(store, "halden")).toEqual(["ret_5", "ret_6"]);
+  await store.close();
+  const again = open(1);
+  await again.flush();
+  expect(await kept(again, "marlow")).toEqual(["ret_2"]);
+  expect(await kept(again, "halden")).toEqual(["ret_6"]);
+  await again.close();
+});
+
 test("a trace file holds no readable copy of the query", async () => {
   // Not a secrecy promise: it shows that traces are stored compressed, as the retention estimate assumes.
   const file = traceFile();
@@ -41,8 +64,8 @@ test("a file of the first version, which had no version of its own, is migrated 
   expect(await migrated.judge(feedback("ret_1"))).toBe("kept");
   await migrated.close();
   const newer = new DatabaseSync(file);
-  expect(newer.prepare("PRAGMA user_version").get()).toEqual({ user_version: 2 });
-  newer.exec("PRAGMA user_version = 3");
+  expect(newer.prepare("PRAGMA user_version").get()).toEqual({ user_version: 3 });
+  newer.exec("PRAGMA user_version = 4");
   newer.close();
-  expect(() => openTraceStore({ file, clock: () => 1_000, retention: keepAll })).toThrow(/version 3/);
+  expect(() => openTraceStore({ file, clock: () => 1_000, retention: keepAll })).toThrow(/version 4/);
 });

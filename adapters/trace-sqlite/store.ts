@@ -10,6 +10,7 @@ export interface TraceStoreOptions {
   /** The database file; `:memory:` for tests. A file of its own, so that writing traces never waits for, or delays, the ledger. */
   readonly file: string;
   readonly clock: Clock;
+  /** `maxCount` is each tenant's own: no tenant's questions push out what another one may have to explain. */
   readonly retention: { readonly maxAgeMs: number; readonly maxCount: number };
   /** Time between two batches, ms. */
   readonly flushMs?: number;
@@ -38,7 +39,15 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
   const select = database.prepare("SELECT trace FROM traces WHERE tenant = ? AND id = ?");
   const expire = database.prepare("DELETE FROM traces WHERE at < ?");
   const trim = database.prepare(
-    "DELETE FROM traces WHERE sequence <= (SELECT sequence FROM traces ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+    `DELETE FROM traces WHERE tenant = :tenant AND sequence <=
+       (SELECT sequence FROM traces WHERE tenant = :tenant ORDER BY sequence DESC LIMIT 1 OFFSET :count)`,
+  );
+  // Those that may have too many traces; all of them at the first batch, since the limit may be another one than last time.
+  const grown = new Set(
+    database
+      .prepare("SELECT DISTINCT tenant FROM traces")
+      .all()
+      .map((row) => String(row.tenant)),
   );
 
   let waiting: Trace[] = [];
@@ -53,10 +62,12 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
       try {
         for (const trace of batch) {
           insert.run(trace.tenant, trace.id, trace.at, zstdCompressSync(Buffer.from(JSON.stringify(trace))));
+          grown.add(trace.tenant);
         }
         expire.run(clock() - retention.maxAgeMs);
-        trim.run(retention.maxCount);
+        for (const tenant of grown) trim.run({ tenant, count: retention.maxCount });
         database.exec("COMMIT");
+        grown.clear();
       } catch (error) {
         database.exec("ROLLBACK");
         throw error;
