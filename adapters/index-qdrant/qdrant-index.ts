@@ -1,7 +1,7 @@
 import { checkGeneration } from "#adapters/index-sqlite/check.ts";
 import { vectorProblem } from "#adapters/index-sqlite/engine/vectors.ts";
 import type { Access } from "#core/access/acl.ts";
-import { compareKeys, type DocumentKey } from "#core/document.ts";
+import { compareKeys, type DocumentKey, type SourceKey } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import type {
   ChunkText,

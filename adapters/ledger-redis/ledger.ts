@@ -1,7 +1,9 @@
 import type { Clock } from "#core/ports/clock.ts";
+import type { PolicyRevisions } from "#core/ports/policy-revisions.ts";
 import type { ProbeStore } from "#core/ports/probes.ts";
 import { RedisConnection } from "./connection.ts";
 import { keyNames } from "./names.ts";
+import { redisPolicyRevisions } from "./policy-revisions.ts";
 import { redisProbes } from "./probes.ts";
 import { RedisLedger } from "./redis-ledger.ts";
 import type { Durability } from "./server-check.ts";
@@ -36,7 +38,7 @@ const namespacePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
  */
 export async function openRedisLedger(
   options: RedisLedgerOptions,
-): Promise<{ readonly ledger: RedisLedger; readonly probes: ProbeStore }> {
+): Promise<{ readonly ledger: RedisLedger; readonly probes: ProbeStore; readonly revisions: PolicyRevisions }> {
   const { url, clock, durability = "strict", namespace = "reticent", timeoutMs = 2_000 } = options;
   if (!namespacePattern.test(namespace))
     throw new RangeError("a namespace is one word of letters, digits, '.', '_', '-'");
@@ -49,7 +51,11 @@ export async function openRedisLedger(
       expectedId: options.expectedStoreId,
       refuseOlder: durability === "strict",
     });
-    return { ledger: new RedisLedger({ connection, store, clock }), probes: redisProbes(connection, store) };
+    return {
+      ledger: new RedisLedger({ connection, store, clock }),
+      probes: redisProbes(connection, store),
+      revisions: redisPolicyRevisions(store, clock),
+    };
   } catch (error) {
     connection.close();
     throw error;

@@ -114,6 +114,9 @@ export function keyNames(namespace: string) {
     disabled: (tenant: string) => `${prefix}disabled:${tenant}`,
     disabledRevision: (tenant: string) => `${prefix}disabled-revision:${tenant}`,
     probes: under("probes"),
+    /** The policy revision that all processes use, and those that it replaced, by when. */
+    policy: `${prefix}policy`,
+    supersededPolicies: `${prefix}superseded-policies`,
   } as const;
 }
 

@@ -55,7 +55,7 @@ export async function openEmbeddedTraces(
 }
 
 /** The queue of one process, which carries its wake-ups in memory. */
-export function openEmbeddedQueue({ onGiveUp, onError }: QueueEvents): JobQueue {
+export async function openEmbeddedQueue({ onGiveUp, onError }: QueueEvents): Promise<JobQueue> {
   return localQueue({
     concurrency: indexingConcurrency,
     maxAttempts: 5,
