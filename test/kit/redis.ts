@@ -11,6 +11,8 @@ import { beforeAll, describe, expect } from "vitest";
 export interface TestRedis {
   /** `redis://host:port`, the same after a restart. */
   readonly url: string;
+  /** False for one behind `REDIS_URL`. */
+  readonly isOwn: boolean;
   /** Ends the server and erases its files. A server behind `REDIS_URL` is left alone. */
   stop(): Promise<void>;
   /** SIGKILL; the files stay. @throws Error for a server that the tests do not own */
@@ -79,6 +81,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   };
   return {
     url: `redis://127.0.0.1:${port}`,
+    isOwn: true,
     async stop() {
       await end("SIGKILL");
       rmSync(folder, { recursive: true, force: true });
@@ -99,6 +102,7 @@ function foreign(url: string): TestRedis {
   };
   return {
     url,
+    isOwn: false,
     stop: async () => {},
     kill: async () => refuse(),
     restart: async () => refuse(),

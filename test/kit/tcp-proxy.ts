@@ -1,56 +1,53 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A way to a server, on which a test decides what happens. */
+/** What becomes of the bytes of one direction: they go on, wait to be released, or are swapped for others. */
+type Flow = "pass" | "keep" | "garbage";
+
+/** A TCP proxy between a client and a server, whose misbehaviour a test decides. */
 export interface TcpProxy {
   readonly port: number;
-  /** Everything passes; what was held back first. */
-  pass(): Promise<void>;
-  /** Connections are cut, new ones refused. */
+  /** The server behind the proxy does not listen any more: connections are cut, new ones are refused. */
   refuse(): Promise<void>;
-  /** Connections stay open and new ones are accepted, but nothing passes. */
-  hang(): void;
-  /** Every piece of every answer comes later by this time, ms. */
-  slow(ms: number): void;
+  /** Requests do not arrive; they are delivered by {@link TcpProxy.pass}, even if the client has gone meanwhile. */
+  keepRequests(): void;
+  /** Requests arrive and are done, their replies do not come back. */
+  loseReplies(): void;
+  /** Replies are other bytes than the server's. */
+  garble(): void;
+  /** Everything passes from now on, what was kept first. Listens again after {@link TcpProxy.refuse}. */
+  pass(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a proxy on a free port, which passes everything. */
-export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
-  let mode: "pass" | "hang" | "slow" = "pass";
-  let delayMs = 0;
-  let resume: () => void = () => {};
-  let resumed = Promise.resolve();
+/** Starts a proxy to a port of this machine. */
+export async function startProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
-
-  async function held(): Promise<void> {
-    if (mode === "slow") {
-      await new Promise((resolve) => {
-        setTimeout(resolve, delayMs);
-      });
-    }
-    // Asked again: it may hang by now.
-    while (isHanging()) await resumed;
-  }
-  const isHanging = (): boolean => mode === "hang";
-
-  function forward(from: Socket, to: Socket): void {
-    let last: Promise<void> = Promise.resolve();
-    from.on("data", (bytes) => {
-      last = last.then(held).then(() => void (to.destroyed || to.write(bytes)));
-    });
-    from.on("close", () => to.destroy());
-    from.on("error", () => to.destroy());
-  }
-
+  const kept: (() => void)[] = [];
+  let requests: Flow = "pass";
+  let replies: Flow = "pass";
   const server: Server = createServer((client) => {
-    const upstream = connect(target);
+    const upstream = connect(target, "127.0.0.1");
     for (const socket of [client, upstream]) {
       sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
+      // Whatever becomes of one side, the other sees an end.
+      socket.on("error", () => {});
+      socket.on("close", () => sockets.delete(socket));
     }
-    forward(client, upstream);
-    forward(upstream, client);
+    client.on("data", (bytes: Buffer) => {
+      if (requests === "keep") kept.push(() => upstream.write(bytes));
+      else upstream.write(bytes);
+    });
+    client.on("close", () => {
+      // What is kept is still to be delivered, as by a network that was slow.
+      if (requests === "keep") kept.push(() => upstream.end());
+      else upstream.destroy();
+    });
+    upstream.on("data", (bytes: Buffer) => {
+      if (replies === "pass") client.write(bytes);
+      if (replies === "garbage") client.write(Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    });
+    upstream.on("close", () => client.destroy());
   });
   const listen = async (port: number): Promise<number> => {
     server.listen(port, "127.0.0.1");
@@ -59,46 +56,32 @@ export async function startProxy(target: { readonly host: string; readonly port:
     if (address === null || typeof address === "string") throw new Error("no port was given");
     return address.port;
   };
-  const cut = (): void => {
+  const cut = async (): Promise<void> => {
     for (const socket of sockets) socket.destroy();
-  };
-  const stopListening = async (): Promise<void> => {
     if (!server.listening) return;
     const closed = once(server, "close");
     server.close();
-    cut();
     await closed;
   };
-  const unhang = (): void => {
-    mode = "pass";
-    resume();
-  };
-
   const port = await listen(0);
   return {
     port,
+    refuse: cut,
+    keepRequests() {
+      requests = "keep";
+    },
+    loseReplies() {
+      replies = "keep";
+    },
+    garble() {
+      replies = "garbage";
+    },
     async pass() {
-      unhang();
+      requests = "pass";
+      replies = "pass";
+      for (const deliver of kept.splice(0)) deliver();
       if (!server.listening) await listen(port);
     },
-    async refuse() {
-      unhang();
-      await stopListening();
-    },
-    hang() {
-      mode = "hang";
-      resumed = new Promise((resolve) => {
-        resume = resolve;
-      });
-    },
-    slow(ms) {
-      unhang();
-      mode = "slow";
-      delayMs = ms;
-    },
-    async close() {
-      unhang();
-      await stopListening();
-    },
+    close: cut,
   };
 }
