@@ -40,7 +40,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     skipVersionCheck: true,
     streams: { events: { maxLen: eventsKept } },
   });
-  queue.on("error", (error) => health.failed(error));
+  queue.on("error", (error) => health.troubled(error));
   let working: { readonly worker: RunningWorker; readonly redis: Redis } | undefined;
   let closing: Promise<void> | undefined;
 
@@ -82,7 +82,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
       if ((await redis.exists(queue.toKey(`dn:${documentDigest(key)}`))) === 0) return;
       await job.promote().catch(ignoreGone);
     } catch (error) {
-      if (closing === undefined) health.failed(error);
+      if (closing === undefined) health.troubled(error);
     }
   }
 
@@ -104,7 +104,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
       const worker = startWorker(
         {
           ...parts,
-          onTrouble: (error) => health.failed(error),
+          onTrouble: (error) => health.troubled(error),
           onRest: (document, job) => void cutRest(document, job),
         },
         options,

@@ -1,8 +1,8 @@
 import { Redis } from "ioredis";
 
 const reconnectMs = 1_000;
-/** After this time without an answer a worker's connection is taken for dead; longer than its longest blocking read. */
-const workerSilenceMs = 20_000;
+/** After this time without an answer a worker's connection is taken for dead; BullMQ's longest blocking read takes 10 s. */
+const workerSilenceMs = 12_000;
 
 /**
  * A connection for questions that somebody waits for: nothing is queued while the server is away, so that nobody waits for a
