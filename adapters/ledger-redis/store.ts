@@ -219,5 +219,5 @@ export class Store {
 }
 
 function unavailable(cause: string): AppError {
-  return new AppError("ledger-unavailable", {}, { cause: new Error(cause) });
+  return new AppError("ledger-unavailable", { retryAfterS: 10 }, { cause: new Error(cause) });
 }
