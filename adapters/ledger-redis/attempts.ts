@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "#core/errors.ts";
+import { unavailable } from "./plain-error.ts";
 
 /** How often a write follows what others change under it. */
 const maxAttempts = 30;
@@ -48,6 +49,6 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof AppError ? error : new AppError("ledger-unavailable", {}, { cause: error });
+    throw unavailable(error);
   }
 }

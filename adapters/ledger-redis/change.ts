@@ -6,7 +6,7 @@ import { type Envelope, nextValue, type ReadEnvelope } from "./envelope.ts";
 import type { Fingerprints } from "./fingerprints.ts";
 import { nameOf } from "./names.ts";
 import { type Command, command } from "./script.ts";
-import type { Registry, Store, Watched } from "./store.ts";
+import { isKnown, type Registry, type Store, type Watched } from "./store.ts";
 
 /** What a command is decided on; the step that writes it is refused if any of it moved. */
 export interface State {
@@ -56,8 +56,8 @@ export function changeDocuments({ store, clock, envelopeOf, fingerprints }: Chan
     const attempt = async (): Promise<{ readonly result: T } | undefined> => {
       const { registry: read, values } = await store.get([documentKey]);
       const { registry, word } = read;
-      if (fingerprint !== undefined && !registry.fingerprints.includes(fingerprint)) {
-        await fingerprints.learn(read, fingerprint);
+      if (fingerprint !== undefined && !isKnown(registry, fingerprint)) {
+        await fingerprints.learn(fingerprint);
         return undefined;
       }
       const { revision, envelope: before } = envelopeOf(name, values[0] ?? null);

@@ -1,5 +1,6 @@
 import { Redis, type Result } from "ioredis";
 import { AppError } from "#core/errors.ts";
+import { plainError, unavailable } from "./plain-error.ts";
 import { runScript } from "./script.ts";
 import { type Durability, inspectServer, type ServerFindings, UnusableRedis } from "./server-check.ts";
 
@@ -12,7 +13,7 @@ declare module "ioredis" {
 
 /** Settings of {@link RedisConnection}. */
 export interface ConnectionOptions {
-  /** `redis://[user:password@]host:port[/db]`, `rediss://` with TLS, or the path of a socket. */
+  /** A URL, or the absolute path of a socket. */
   readonly url: string;
   readonly durability: Durability;
   /** How long one command, or a connection, may take, ms. */
@@ -36,6 +37,8 @@ export class RedisConnection {
   readonly #options: ConnectionOptions;
   /** The inspection of the server behind this very connection; `undefined` while there is none. */
   #inspection: Promise<ServerFindings> | undefined;
+  /** Why there is no connection, as far as that is known. */
+  #trouble: Error | undefined;
   #again: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -59,12 +62,13 @@ export class RedisConnection {
       reconnectOnError: (error) => error.message.startsWith("READONLY"),
     });
     this.#redis.defineCommand("reticentRun", { lua: runScript });
-    this.#redis.on("error", (error: unknown) => options.onError(error));
+    this.#redis.on("error", this.#told);
     this.#redis.on("close", () => {
       this.#inspection = undefined;
     });
     this.#redis.on("ready", () => {
-      this.#inspect().catch(options.onError);
+      this.#trouble = undefined;
+      this.#inspect().catch(this.#told);
     });
   }
 
@@ -78,7 +82,7 @@ export class RedisConnection {
       return await (this.#inspection ?? this.#inspect());
     } catch (error) {
       this.close();
-      throw error instanceof UnusableRedis ? error : unavailable(error);
+      throw error instanceof UnusableRedis ? error : unavailable(this.#trouble ?? error);
     }
   }
 
@@ -96,7 +100,7 @@ export class RedisConnection {
   async send<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
     try {
       this.#assertOpen();
-      if (this.#inspection === undefined) throw new Error("there is no connection to Redis");
+      if (this.#inspection === undefined) throw this.#trouble ?? new Error("there is no connection to Redis");
       await this.#inspection;
       return await work(this.#redis);
     } catch (error) {
@@ -133,17 +137,22 @@ export class RedisConnection {
     const findings = await inspectServer(this.#redis, this.#options.durability);
     // Not on behalf of a later connection.
     if (this.#inspection !== before || before === undefined) return findings;
-    if (findings.refusals.length > 0) this.#inspect().catch(this.#options.onError);
+    if (findings.refusals.length > 0) this.#inspect().catch(this.#told);
     else this.#later(inUseAgainMs, () => this.#look());
     return findings;
   }
+
+  readonly #told = (error: unknown): void => {
+    this.#trouble = plainError(error);
+    this.#options.onError(this.#trouble);
+  };
 
   #later(ms: number, work: () => Promise<unknown>): void {
     clearTimeout(this.#again);
     if (this.#closed) return;
     this.#again = setTimeout(() => {
       // While there is no connection, the next one brings its own inspection.
-      if (this.#inspection !== undefined) work().catch(this.#options.onError);
+      if (this.#inspection !== undefined) work().catch(this.#told);
     }, ms);
     this.#again.unref();
   }
@@ -152,8 +161,4 @@ export class RedisConnection {
 function accepted(findings: ServerFindings): ServerFindings {
   if (findings.refusals.length > 0) throw new UnusableRedis(findings);
   return findings;
-}
-
-function unavailable(cause: unknown): AppError {
-  return cause instanceof AppError ? cause : new AppError("ledger-unavailable", {}, { cause });
 }

@@ -11,7 +11,7 @@ import { openStore } from "./store.ts";
 
 /** Settings of {@link openRedisLedger}. */
 export interface RedisLedgerOptions {
-  /** `redis://[user:password@]host:port[/db]`, or `rediss://` with TLS. */
+  /** `redis://[user:password@]host:port[/db]`, `rediss://` with TLS, or the absolute path of a socket; no query. */
   readonly url: string;
   readonly clock: Clock;
   /**
@@ -29,6 +29,19 @@ export interface RedisLedgerOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/**
+ * ioredis takes anything else for the path of a socket, which it names in its errors, password and all; and what follows a "?" for settings that
+ * count more than the ledger's own.
+ */
+function assertUrl(url: string): void {
+  const { protocol = "", search = "" } = URL.parse(url) ?? {};
+  if (url.startsWith("/") && !url.includes("?")) return;
+  if (protocol !== "redis:" && protocol !== "rediss:")
+    throw new RangeError("a Redis URL begins with redis:// or rediss://");
+  if (search !== "")
+    throw new RangeError("a Redis URL has no query: the settings of the connection are the ledger's own");
+}
+
 const namespacePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
@@ -42,6 +55,7 @@ export async function openRedisLedger(
   const { url, clock, durability = "strict", namespace = "reticent", timeoutMs = 2_000 } = options;
   if (!namespacePattern.test(namespace))
     throw new RangeError("a namespace is one word of letters, digits, '.', '_', '-'");
+  assertUrl(url);
   const connection = new RedisConnection({ url, durability, timeoutMs, onError: options.onError ?? (() => {}) });
   await connection.open();
   try {

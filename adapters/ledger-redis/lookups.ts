@@ -7,7 +7,7 @@ import { isLagging } from "./entries.ts";
 import type { ReadEnvelope } from "./envelope.ts";
 import { isNameable, keyOfName, lexRange, nameOf } from "./names.ts";
 import { command, strings, type Words } from "./script.ts";
-import type { Store } from "./store.ts";
+import { isKnown, type Store } from "./store.ts";
 
 /** Documents, and names of documents, per command. */
 const batch = 500;
@@ -63,9 +63,9 @@ export class Lookups {
     if (limit < 1) return [];
     const { due, lagging, copyLagging } = this.#store.names;
     const first = [0, limit - 1, "WITHSCORES"] as const;
-    const content = await this.#whileKnown(fingerprint, (isKnown) => [
+    const content = await this.#whileKnown(fingerprint, (known) => [
       "ZRANGE",
-      isKnown ? lagging(fingerprint) : due,
+      known ? lagging(fingerprint) : due,
       ...first,
     ]);
     const asked = copies ? [command(["ZRANGE", copyLagging(fingerprint), ...first])] : [];
@@ -158,17 +158,17 @@ export class Lookups {
   /** Asks the set of names of a state. */
   #inSet(state: ListQuery["state"], fingerprint: string, words: (set: string) => Words): Promise<unknown> {
     const { stored, failed, dueNames, laggingNames } = this.#store.names;
-    return this.#whileKnown(fingerprint, (isKnown) => {
-      if (state === "lagging") return words(isKnown ? laggingNames(fingerprint) : dueNames);
+    return this.#whileKnown(fingerprint, (known) => {
+      if (state === "lagging") return words(known ? laggingNames(fingerprint) : dueNames);
       return words(state === "stored" ? stored : failed);
     });
   }
 
   /** Asks by whether a fingerprint is known, at an instant when that is so. */
-  #whileKnown(fingerprint: string, words: (isKnown: boolean) => Words): Promise<unknown> {
+  #whileKnown(fingerprint: string, words: (known: boolean) => Words): Promise<unknown> {
     return attempts(async () => {
       const { registry, word } = await this.#store.registry();
-      const asked = command(words(registry.fingerprints.includes(fingerprint)));
+      const asked = command(words(isKnown(registry, fingerprint)));
       const replies = await this.#store.run([[this.#store.names.registry, word]], [asked], { isWrite: false });
       return replies && { result: replies[0] };
     });

@@ -46,6 +46,15 @@ function step.COLLECTED(collecting, retired, member)
   if redis.call('SREM', collecting, member) == 1 then redis.call('ZREM', retired, member) end
   return 1
 end
+-- Notes documents that are due, in the order of their names, as lagging. Answers how many, and the last name.
+function step.COPYDUE(names, due, laggingNames, lagging, min, limit)
+  local page = redis.call('ZRANGEBYLEX', names, min, '+', 'LIMIT', 0, limit)
+  for _, name in ipairs(page) do
+    redis.call('ZADD', laggingNames, 0, name)
+    redis.call('ZADD', lagging, redis.call('ZSCORE', due, name), name)
+  end
+  return {#page, page[#page] or ''}
+end
 -- Forgets an access class that nothing is in any more.
 function step.PRUNE(members, classes, class)
   if redis.call('EXISTS', members) == 0 then redis.call('HDEL', classes, class) end

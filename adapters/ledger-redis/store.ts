@@ -18,6 +18,11 @@ export interface Registry {
   readonly active: string | null;
   /** Fingerprints that any document was ever announced under and that were not retired: what lags is kept for each. */
   readonly fingerprints: readonly string[];
+  /**
+   * Those of them whose account is not complete yet, each with an id of this very beginning. No document is announced or live under
+   * them.
+   */
+  readonly learning: Readonly<Record<string, string>>;
 }
 
 const registrySchema: z.ZodType<Registry> = z.strictObject({
@@ -25,7 +30,13 @@ const registrySchema: z.ZodType<Registry> = z.strictObject({
   id: z.string(),
   active: z.string().nullable(),
   fingerprints: z.array(z.string()),
+  learning: z.record(z.string(), z.string()),
 });
+
+/** Whether what lags under a fingerprint stands in its sets. Under any other, everything that is due lags. */
+export function isKnown({ fingerprints, learning }: Registry, fingerprint: string): boolean {
+  return fingerprints.includes(fingerprint) && learning[fingerprint] === undefined;
+}
 
 /** A {@link Registry} as it was read. */
 export interface ReadRegistry {
@@ -60,7 +71,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   if (found === null) {
     if (expectedId !== undefined)
       throw new Error(`Redis holds no ledger, and ${expectedId} is expected: it was emptied`);
-    const made: Registry = { format: storeFormat, id: randomUUID(), active: null, fingerprints: [] };
+    const made: Registry = { format: storeFormat, id: randomUUID(), active: null, fingerprints: [], learning: {} };
     // Another process may make it at the same time: then that one counts.
     const value = registryValue({ word: `${made.id}:0`, registry: made }, made);
     const absent = [names.registry, names.writes, names.stored].map((key): Watched => [key, ""]);
@@ -208,5 +219,5 @@ export class Store {
 }
 
 function unavailable(cause: string): AppError {
-  return new AppError("ledger-unavailable", {}, { cause: new Error(cause) });
+  return new AppError("ledger-unavailable", { retryAfterS: 10 }, { cause: new Error(cause) });
 }

@@ -51,6 +51,17 @@ describeRedis(
       user.disconnect();
     });
 
+    test("without the right to ask for settings, nothing is known of them: refused, unless relaxed", async () => {
+      await admin.call("ACL", "SETUSER", "reticent", "-config|get");
+      await expect(openTestLedger(redis, { url: url(), namespace: "mine" })).rejects.toThrow(
+        'appendfsync must be "always" and is not told',
+      );
+      const { ledger } = await openTestLedger(redis, { url: url(), namespace: "mine", durability: "relaxed" });
+      ledgers.push(ledger);
+      expect((await ledger.findings()).warnings).toHaveLength(4);
+      await admin.call("ACL", "SETUSER", "reticent", "+config|get");
+    });
+
     ledgerContract("redis, as that user", async (clock) => {
       await admin.flushall();
       const reopen = async () => {

@@ -1,11 +1,9 @@
 /**
  * `node bench/ledger/main.ts [documents]`: what the ledger on Redis takes on loopback, on a server of its own with `appendfsync always`: the
  * re-check of 40 documents, with records that this process has parsed before and with ones that it has not; an access change; a put; and
- * the raw commands and the raw fsync that they must cost at least. Prints one JSON object.
+ * the raw commands that they must cost at least. Prints one JSON object.
  */
-import { fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { cpus, loadavg } from "node:os";
 import { Redis } from "ioredis";
 import { openRedisLedger } from "#adapters/ledger-redis/ledger.ts";
 import { keyNames, nameOf } from "#adapters/ledger-redis/names.ts";
@@ -53,18 +51,15 @@ try {
   const one = sample().slice(0, 1);
   const disabled = await timesOf(1_000, () => ledger.disabledAmong("halden", ["user:erin"]));
   const readOne = await timesOf(1_000, () => ledger.read(one));
-  let turn = 0;
-  const revoke = await timesOf(500, () => {
-    turn += 1;
-    const key = keys[turn % keys.length] ?? keyOf("page-0");
-    return ledger.putAccess({ key, access: grantTo("group:revoked") });
-  });
-  const put = await timesOf(300, () => {
-    turn += 1;
-    const key = keys[turn % keys.length] ?? keyOf("page-0");
-    return ledger.putDocument(putOf(key, { version: 2, body, access: accessOf(key) }));
-  });
-  const rawSet = await timesOf(500, () => redis.set("bench", body));
+  // In turn, because a disk that others use too is fast and slow by the second.
+  const [rawSet, revoke, put] = await inTurn(300, [
+    () => redis.set("bench", body),
+    (turn) => ledger.putAccess({ key: keys[turn] ?? keyOf("page-0"), access: grantTo("group:revoked") }),
+    (turn) => {
+      const key = keys[300 + turn] ?? keyOf("page-0");
+      return ledger.putDocument(putOf(key, { version: 2, body, access: accessOf(key) }));
+    },
+  ]);
   const memory = /used_memory:(\d+)/.exec(await redis.info("memory"))?.[1];
   console.log(
     JSON.stringify(
@@ -83,7 +78,6 @@ try {
         replacements_40_ms: replacements,
         disabled_1_ms: disabled,
         raw_set_fsync_always_ms: rawSet,
-        raw_fsync_ms: await fsyncTimes(),
         put_access_ms: revoke,
         put_document_ms: put,
       },
@@ -119,15 +113,16 @@ async function timesOf(rounds: number, work: () => Promise<unknown>) {
   return percentiles(times);
 }
 
-async function fsyncTimes() {
-  const folder = mkdtempSync(join(tmpdir(), "reticent-bench-"));
-  const file = openSync(join(folder, "file"), "a");
-  const times = await timesOf(300, async () => {
-    writeSync(file, body);
-    fsyncSync(file);
-  });
-  rmSync(folder, { recursive: true });
-  return times;
+async function inTurn(rounds: number, works: readonly ((round: number) => Promise<unknown>)[]) {
+  const times = works.map((): number[] => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [at, work] of works.entries()) {
+      const start = performance.now();
+      await work(round);
+      times[at]?.push(performance.now() - start);
+    }
+  }
+  return times.map(percentiles);
 }
 
 function percentiles(times: readonly number[]) {

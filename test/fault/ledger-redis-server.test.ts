@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { Redis } from "ioredis";
 import { afterEach, expect, test, vi } from "vitest";
 import { UnusableRedis } from "#adapters/ledger-redis/server-check.ts";
@@ -113,6 +114,36 @@ describeRedis(
       await expect(ledger.read([key])).rejects.toMatchObject(refused);
       await client.config("SET", "appendfsync", "always");
       await vi.waitFor(() => ledger.putDocument(putOf(key)), patience);
+    });
+
+    test("a URL that ioredis would misread is refused without being repeated, and one cannot change the ledger's settings", async () => {
+      const redis = await start({});
+      for (const url of ["redis//:secret@127.0.0.1", "http://:secret@127.0.0.1", ":secret", ""]) {
+        const error: unknown = await openTestLedger(redis, { url }).catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(RangeError);
+        expect(String(error)).not.toContain("secret");
+      }
+      await expect(openTestLedger(redis, { url: `${redis.url}?enableOfflineQueue=true` })).rejects.toThrow("no query");
+      await expect(openTestLedger(redis, { namespace: "a}b" })).rejects.toThrow("one word");
+    });
+
+    test("no error tells a password, or what was written", async () => {
+      const redis = await start({});
+      const url = redis.url.replace("//", "//somebody:secret@");
+      const told: unknown[] = [];
+      const error: unknown = await openTestLedger(redis, { url, onError: (one) => told.push(one) }).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toMatchObject(refused);
+      const ledger = await openOn(redis, { onError: (one) => told.push(one) });
+      await ledger.read([key]);
+      await hands(redis).config("SET", "maxmemory", "1");
+      const put = putOf(key, { title: "The secret title" });
+      const full: unknown = await ledger.putDocument(put).catch((reason: unknown) => reason);
+      expect(full).toMatchObject({ ...refused, cause: { message: expect.stringContaining("OOM") } });
+      const text = inspect([error, told, full], { depth: 10, showHidden: true });
+      expect(text).toContain("WRONGPASS");
+      expect(text).not.toContain("secret");
     });
 
     test("a restart with another configuration is noticed before anything is read", async () => {
