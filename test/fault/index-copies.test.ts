@@ -217,4 +217,19 @@ for (const { name, url } of [
     const [record] = await world.ledger.read([key]);
     expect([record?.failure, keyString(record?.key ?? key)]).toEqual([undefined, keyString(key)]);
   });
+
+  test(`a deployment that chose approximate search says on every answer that non-interference is statistical (${name})`, async () => {
+    await world.put(page(1));
+    expect(await world.ask(guest, question)).not.toHaveProperty("non_interference");
+    const approximate = await openQdrantIndex({ url, prefix: freshPrefix(), model, approximateAbove: 1_000 });
+    const other = await openWorld({ policy, index: approximate });
+    await other.put(page(1));
+    for (const [asked, outcome] of [
+      [question, "answered"],
+      ["nothing of the kind", "abstained"],
+    ] as const) {
+      expect(await other.ask(guest, asked)).toMatchObject({ outcome, non_interference: "statistical" });
+    }
+    await other.close();
+  });
 }
