@@ -165,6 +165,19 @@ for (const { name, url } of [
     expect(await texts()).toEqual(["The tower code is number 2"]);
   });
 
+  test(`what turns out stale after it was placed leaves every search again (${name})`, async () => {
+    const key = await world.accept(page(1));
+    const stalled = hold(index, "write", "before");
+    const late = work(key, { index: stalled.port });
+    await stalled.reached;
+    await world.put(page(2));
+    stalled.release();
+    await late;
+    answers.length = 0;
+    expect(await texts()).toEqual(["The tower code is number 2"]);
+    expect(found()).toEqual([[2]]);
+  });
+
   test(`a replaced generation that nobody withdrew costs one more search, and neither an old text nor the answer (${name})`, async () => {
     const key = await world.put(page(1));
     await world.accept(page(2));
