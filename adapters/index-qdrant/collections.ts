@@ -65,6 +65,11 @@ export class Collections {
     return this.#check(names, fingerprint);
   }
 
+  /** Looks at the server again at the next question: it may have lost what was there. */
+  forget(): void {
+    this.#open.clear();
+  }
+
   /**
    * The same, made if they are not there. The aliases come last, so that nobody writes before every field is indexed; two processes may do this at
    * the same time.

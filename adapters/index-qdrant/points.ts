@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type DocumentKey, keyString } from "#core/document.ts";
+import { limits } from "#core/limits.ts";
 import type { ChunkText, IndexedChunk, IndexedGeneration, TokenOutputs } from "#core/ports/index.ts";
 import type { Quality } from "#core/trust/quality.ts";
 import { type QualityFields, qualityFields } from "./eligible.ts";
@@ -31,7 +32,7 @@ export interface AccessFields {
 /** Of what was written and never placed: in nobody's search, and below every revision. */
 const notPlaced: AccessFields = { grants: [], other_grants: [], denies: [], labels: [], access_revision: -1 };
 /** Of what was taken out of searches for good: above every revision. */
-export const withdrawn: AccessFields = { ...notPlaced, access_revision: Number.MAX_SAFE_INTEGER };
+export const withdrawn: AccessFields = { ...notPlaced, access_revision: limits.version };
 
 /** A number drawn from a chunk's id, which is a hash, 0 … 2^31 − 1: chunks below a bound are a sample that stays the same. */
 export const sampleOf = (chunkId: string): number => Number.parseInt(chunkId.slice(0, 8), 16) >>> 1;

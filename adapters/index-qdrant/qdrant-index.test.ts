@@ -235,6 +235,17 @@ test("what the server answers is checked: a wrong shape, a status, no JSON or no
   expect((await index.search(queryFor(["sensor"]))).hits).toHaveLength(1);
 });
 
+test("a server that lost its collections is an outage, and the next write makes them again", async () => {
+  const generation = await put("a", "sensor", 0);
+  server.forgetEverything();
+  for (let again = 0; again < 2; again++) {
+    await expect(index.search(queryFor(["sensor"]))).rejects.toMatchObject({ code: "index-unavailable" });
+  }
+  expect(await index.placeAccess?.({ ...generation, chunkCount: 1 }, [everyone], 2)).toBe(false);
+  await put("a", "sensor", 0);
+  expect((await index.search(queryFor(["sensor"]))).hits).toHaveLength(1);
+});
+
 test("the key goes to the server and nowhere else", async () => {
   const key = "very-secret-key";
   server.version = "1.2.0";

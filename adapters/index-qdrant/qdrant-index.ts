@@ -14,7 +14,7 @@ import type {
   TokenOutputs,
   VectorIndex,
 } from "#core/ports/index.ts";
-import { Collections } from "./collections.ts";
+import { Collections, type OpenCollections } from "./collections.ts";
 import { listDocuments } from "./documents.ts";
 import { storedEmbeddings } from "./embeddings.ts";
 import { outputsFields, readOutputs, readText, textFields } from "./points.ts";
@@ -64,14 +64,19 @@ class QdrantIndex implements VectorIndex {
     const { url, apiKey, timeoutMs = 10_000, prefix = "reticent", approximateAbove } = options;
     this.#options = options;
     this.isApproximate = approximateAbove !== undefined;
-    this.#server = new Server({ url, timeoutMs, ...(apiKey === undefined ? {} : { apiKey }) });
+    this.#server = new Server({
+      url,
+      timeoutMs,
+      ...(apiKey === undefined ? {} : { apiKey }),
+      onTrouble: () => this.#collections.forget(),
+    });
     this.#collections = new Collections(this.#server, prefix, this.isApproximate);
   }
 
   async open(): Promise<void> {
+    const { fingerprint, dimensions } = this.#options.model;
     return this.#run(async () => {
       checkVersion(await this.#server.version());
-      const { fingerprint, dimensions } = this.#options.model;
       const open = await this.#collections.ensure(fingerprint, dimensions);
       if (open.dimensions !== dimensions) {
         throw new Error(`${open.search} holds vectors of ${open.dimensions} dimensions, not of ${dimensions}`);
@@ -80,8 +85,8 @@ class QdrantIndex implements VectorIndex {
   }
 
   async write(generation: IndexedGeneration): Promise<void> {
+    const { fingerprint, chunks } = generation;
     return this.#run(async () => {
-      const { fingerprint, chunks } = generation;
       const known = await this.#collections.find(fingerprint);
       const dimensions = known?.dimensions ?? this.#dimensionsOf(generation);
       // Before anything is sent: the server takes a vector of zeros.
@@ -118,7 +123,7 @@ class QdrantIndex implements VectorIndex {
 
   async search(query: IndexQuery): Promise<IndexAnswer> {
     return this.#run(async () => {
-      const open = await this.#collections.find(query.fingerprint);
+      const open = await this.#toSearch(query.fingerprint);
       const problem = vectorProblem(query.vector, open?.dimensions ?? query.vector.length);
       if (problem !== undefined) throw new Error(`query: ${problem}`);
       if (open === undefined || query.filter.visibility.kind === "nothing") return nothingFound(query.terms);
@@ -132,7 +137,7 @@ class QdrantIndex implements VectorIndex {
     { after, limit }: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
   ): Promise<readonly DocumentKey[]> {
     return this.#run(async () => {
-      const open = await this.#collections.find(fingerprint);
+      const open = await this.#toSearch(fingerprint);
       const keys = open === undefined ? [] : await listDocuments(this.#server, open.search, filter);
       const rest =
         after === undefined ? keys : keys.filter((key) => compareKeys(key, { tenant: key.tenant, ...after }) > 0);
@@ -187,6 +192,15 @@ class QdrantIndex implements VectorIndex {
   #dimensionsOf({ fingerprint, chunks }: IndexedGeneration): number {
     const { model } = this.#options;
     return fingerprint === model.fingerprint ? model.dimensions : (chunks[0]?.vector.length ?? 0);
+  }
+
+  /** Of the model in use the collections were made at the start: a server without them has lost them, and has nothing to say. */
+  async #toSearch(fingerprint: string): Promise<OpenCollections | undefined> {
+    const open = await this.#collections.find(fingerprint);
+    if (open === undefined && fingerprint === this.#options.model.fingerprint) {
+      throw new Error("the collections of the model are gone");
+    }
+    return open;
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {

@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly apiKey?: string;
   /** Longest time that one request may take, ms. */
   readonly timeoutMs: number;
+  /** Called after every request that failed. Must not throw. */
+  readonly onTrouble: () => void;
 }
 
 /** One search of a batch. Every one is inside a filter. */
@@ -51,8 +53,10 @@ export function unavailable(cause: unknown): AppError {
  */
 export class Server {
   readonly #client: QdrantClient;
+  readonly #onTrouble: () => void;
 
-  constructor({ url, apiKey, timeoutMs }: ServerOptions) {
+  constructor({ url, apiKey, timeoutMs, onTrouble }: ServerOptions) {
+    this.#onTrouble = onTrouble;
     const { pathname } = new URL(url);
     this.#client = new QdrantClient({
       url,
@@ -198,6 +202,7 @@ export class Server {
     try {
       return await request();
     } catch (error) {
+      this.#onTrouble();
       throw unavailable(error);
     }
   }

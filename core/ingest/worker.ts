@@ -1,6 +1,8 @@
+import { nobody } from "../access/acl.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure, WantedContent } from "../document.ts";
 import { TextRefused } from "../embedding/text-refused.ts";
 import { AppError, problems } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { VectorIndex } from "../ports/index.ts";
@@ -137,8 +139,14 @@ async function publish(
     if (isPlaced === false) throw new Error("the index does not hold what was just written");
     const publication = { ...ref, contentVersion: wanted.version, accessRevision };
     const outcome = await ledger.publish(isPlaced === true ? { ...publication, accessPlaced: true } : publication);
-    if (outcome !== "access-moved") return outcome === "published";
+    if (outcome === "published") return true;
     const [now] = await ledger.read([key]);
+    if (outcome === "stale") {
+      // Never to become live, it should be in no search either. What is live already may be published again in vain.
+      const isLive = now?.live[fingerprint]?.generation === ref.generation;
+      if (!isLive) await index.placeAccess?.(ref, [nobody], limits.version);
+      return false;
+    }
     // What is not there any more is stale; the ledger has to hear of the publish, so that it knows what to collect.
     ({ access, accessRevision } = now ?? { access, accessRevision });
   }

@@ -191,7 +191,8 @@ export interface VectorIndex {
   /**
    * Only in an index that keeps a copy of access and quality for its filter, beside the ledger and behind it: what is written there is in no search
    * before this was called for it. Makes the copy say who may read: whoever every one of the accesses lets in. A copy of the same
-   * or a higher revision stays as it is, so that a worker that stalls between reading and placing undoes nothing.
+   * or a higher revision stays as it is, so that a worker that stalls between reading and placing undoes nothing. Nobody's access at
+   * `limits.version` is for good.
    * @returns false when the index does not hold all chunks of the generation: it is to be written again
    */
   placeAccess?(ref: PlacedGeneration, access: readonly [Access, ...Access[]], accessRevision: number): Promise<boolean>;

@@ -165,6 +165,19 @@ for (const { name, url } of [
     expect(await texts()).toEqual(["The tower code is number 2"]);
   });
 
+  test(`what turns out stale after it was placed leaves every search again (${name})`, async () => {
+    const key = await world.accept(page(1));
+    const stalled = hold(index, "write", "before");
+    const late = work(key, { index: stalled.port });
+    await stalled.reached;
+    await world.put(page(2));
+    stalled.release();
+    await late;
+    answers.length = 0;
+    expect(await texts()).toEqual(["The tower code is number 2"]);
+    expect(found()).toEqual([[2]]);
+  });
+
   test(`a replaced generation that nobody withdrew costs one more search, and neither an old text nor the answer (${name})`, async () => {
     const key = await world.put(page(1));
     await world.accept(page(2));
@@ -216,5 +229,20 @@ for (const { name, url } of [
     await expect(work(key, { index: broken })).rejects.not.toHaveProperty("generation");
     const [record] = await world.ledger.read([key]);
     expect([record?.failure, keyString(record?.key ?? key)]).toEqual([undefined, keyString(key)]);
+  });
+
+  test(`a deployment that chose approximate search says on every answer that non-interference is statistical (${name})`, async () => {
+    await world.put(page(1));
+    expect(await world.ask(guest, question)).not.toHaveProperty("non_interference");
+    const approximate = await openQdrantIndex({ url, prefix: freshPrefix(), model, approximateAbove: 1_000 });
+    const other = await openWorld({ policy, index: approximate });
+    await other.put(page(1));
+    for (const [asked, outcome] of [
+      [question, "answered"],
+      ["nothing of the kind", "abstained"],
+    ] as const) {
+      expect(await other.ask(guest, asked)).toMatchObject({ outcome, non_interference: "statistical" });
+    }
+    await other.close();
   });
 }

@@ -51,6 +51,8 @@ export interface QdrantImitation {
   /** Called before a request is answered; what it gives is the answer instead. */
   intercept: ((request: QdrantRequest) => QdrantAnswer | undefined | Promise<QdrantAnswer | undefined>) | undefined;
   version: string;
+  /** Loses all collections and aliases, as with an empty disk. */
+  forgetEverything(): void;
   close(): Promise<void>;
 }
 
@@ -67,6 +69,10 @@ export async function imitateQdrant(): Promise<QdrantImitation> {
     collections,
     intercept: undefined,
     version: "1.19.0",
+    forgetEverything: () => {
+      collections.clear();
+      aliases.clear();
+    },
     close: async () => {},
   };
   const server = createServer((request, reply) => {
