@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { transaction } from "#adapters/sqlite/transaction.ts";
+import { reading, transaction } from "#adapters/sqlite/transaction.ts";
 import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
@@ -90,7 +90,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
-    return this.#read(() => keys.map((key) => this.#document(key)));
+    return this.#read(() => this.#documents(keys));
   }
 
   async replacements(
@@ -99,7 +99,7 @@ export class SqliteLedger implements Ledger {
     visibility: VisibilityFilter,
   ): Promise<readonly DocumentRecord[]> {
     return this.#read(() =>
-      this.#columns.replacing(fingerprint, keys, visibility).flatMap((key) => this.#document(key) ?? []),
+      this.#documents(this.#columns.replacing(fingerprint, keys, visibility)).filter((record) => record !== undefined),
     );
   }
 
@@ -120,9 +120,9 @@ export class SqliteLedger implements Ledger {
     };
     return this.#read(() => {
       const { stored, failed, laggingOfTenant } = this.#sql;
-      if (query.state === "stored") return stored.all(page).map(recordOf);
-      if (query.state === "failed") return failed.all(page).map(recordOf);
-      return laggingOfTenant.all({ ...page, fingerprint: query.fingerprint }).map(recordOf);
+      if (query.state === "stored") return stored.all(page).map((row) => recordOf(row));
+      if (query.state === "failed") return failed.all(page).map((row) => recordOf(row));
+      return laggingOfTenant.all({ ...page, fingerprint: query.fingerprint }).map((row) => recordOf(row));
     });
   }
 
@@ -232,7 +232,12 @@ export class SqliteLedger implements Ledger {
 
   #document(key: DocumentKey): DocumentRecord | undefined {
     const row = this.#sql.document.get(...keyValues(key));
-    return row === undefined ? undefined : recordOf(row);
+    return row === undefined ? undefined : recordOf(row, key);
+  }
+
+  /** Every row as it is now, and all of them in the same state of the file. */
+  #documents(keys: readonly DocumentKey[]): (DocumentRecord | undefined)[] {
+    return keys.length === 0 ? [] : reading(this.#database, () => keys.map((key) => this.#document(key)));
   }
 
   #save(record: DocumentRecord): DocumentRecord {
