@@ -25,6 +25,7 @@ import type {
 } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import type { LiveColumns } from "./live-columns.ts";
+import { RecordCache } from "./record-cache.ts";
 import { idBytes, integerOf, keyOf, keyValues, type Row, recordOf, recordValues, textOf } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
@@ -46,6 +47,7 @@ export class SqliteLedger implements Ledger {
   readonly #clock: Clock;
   readonly #sql: Statements;
   readonly #columns: SqliteLedgerParts["columns"];
+  readonly #records: RecordCache;
   /** Set for good once memory may differ from the rows, or the ledger was closed. */
   #unusable: AppError | undefined;
 
@@ -54,6 +56,7 @@ export class SqliteLedger implements Ledger {
     this.#clock = clock;
     this.#sql = statements;
     this.#columns = columns;
+    this.#records = new RecordCache(database);
     this.live = { select: (fingerprint, filter) => this.#read(() => columns.select(fingerprint, filter)) };
   }
 
@@ -235,9 +238,11 @@ export class SqliteLedger implements Ledger {
     return row === undefined ? undefined : recordOf(row, key);
   }
 
-  /** Every row as it is now, and all of them in the same state of the file. */
+  /** Outside of a transaction, which could still be taken back. */
   #documents(keys: readonly DocumentKey[]): (DocumentRecord | undefined)[] {
-    return keys.length === 0 ? [] : reading(this.#database, () => keys.map((key) => this.#document(key)));
+    const read = (missing: readonly DocumentKey[]) =>
+      reading(this.#database, () => missing.map((key) => this.#document(key)));
+    return keys.length === 0 ? [] : this.#records.take(keys, read);
   }
 
   #save(record: DocumentRecord): DocumentRecord {
