@@ -4,10 +4,10 @@ import { storedAccess, storedFailure, storedLive, storedTombstone, storedWanted 
 import { copyLags } from "#core/ingest/transitions.ts";
 import type { GenerationRef } from "#core/ports/ledger.ts";
 import { parseMemo } from "./parse-memo.ts";
+import { RecordMemo } from "./record-memo.ts";
 
-const readWanted = parseMemo(storedWanted);
 const readAccess = parseMemo(storedAccess);
-const readLive = parseMemo(storedLive);
+const knownRecords = new RecordMemo();
 
 /** A row as `node:sqlite` gives it. */
 export type Row = Record<string, SQLOutputValue>;
@@ -33,10 +33,11 @@ export function keyOf(row: Row): DocumentKey {
   return { tenant: textOf(row.tenant), source: textOf(row.source), id: idOf(row.id) };
 }
 
+/** What a record is made of beside its key. */
+export const recordColumns = "wanted, access, access_revision, live, last_generation, tombstone, failure";
+
 /** Columns of `documents` in the order of {@link recordValues}. */
-export const documentColumns =
-  "tenant, source, id, wanted, access, access_revision, live, last_generation, tombstone, failure, " +
-  "wanted_generation, accepted_at, failed, settled_under";
+export const documentColumns = `tenant, source, id, ${recordColumns}, wanted_generation, accepted_at, failed, settled_under`;
 
 /** The row of a record. */
 export function recordValues(record: DocumentRecord): SQLInputValue[] {
@@ -65,18 +66,22 @@ function settledUnder(record: DocumentRecord): string | null {
   return current.length === 0 ? null : current.map(([fingerprint]) => fingerprint).join(" ");
 }
 
-/** @throws when the row is not one that {@link recordValues} wrote */
-export function recordOf(row: Row): DocumentRecord {
-  return {
-    key: keyOf(row),
-    ...(row.wanted === null ? {} : { wanted: readWanted(textOf(row.wanted)) }),
+/**
+ * The record in a row. The same row as before gives the same object: records are shared, and nobody may change them.
+ * @param key of the document, where it is known without a look at the row
+ * @throws when the row is not one that {@link recordValues} wrote
+ */
+export function recordOf(row: Row, key: DocumentKey = keyOf(row)): DocumentRecord {
+  return knownRecords.take(key, row, () => ({
+    key,
+    ...(row.wanted === null ? {} : { wanted: storedWanted.parse(jsonOf(row.wanted)) }),
     access: readAccess(textOf(row.access)),
     accessRevision: integerOf(row.access_revision),
-    live: readLive(textOf(row.live)),
+    live: storedLive.parse(jsonOf(row.live)),
     lastGeneration: integerOf(row.last_generation),
     ...(row.tombstone === null ? {} : { tombstone: storedTombstone.parse(jsonOf(row.tombstone)) }),
     ...(row.failure === null ? {} : { failure: storedFailure.parse(jsonOf(row.failure)) }),
-  };
+  }));
 }
 
 /** The primary key of a generation, in the order of the columns. */

@@ -42,6 +42,45 @@ test("no tenant's questions push out the traces of another one, nor does a lower
   await again.close();
 });
 
+test("the count of the retention limit holds over restarts, repeats and failed batches, and the latest traces stay", async () => {
+  const file = traceFile();
+  const retention = { maxAgeMs: 1e12, maxCount: 3 };
+  const first = openTraceStore({ file, clock: () => 1_000, retention });
+  for (const id of ["ret_1", "ret_2", "ret_2", "ret_3"]) first.record(trace(id));
+  await first.flush();
+  expect(await first.get("halden", "ret_1")).toBeDefined();
+  const other = new DatabaseSync(file);
+  other.exec("CREATE TRIGGER full BEFORE INSERT ON traces BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+  first.record(trace("ret_lost"));
+  await first.flush();
+  expect(first.lost()).toBe(1);
+  other.exec("DROP TRIGGER full");
+  other.close();
+  await first.close();
+  const second = openTraceStore({ file, clock: () => 1_000, retention });
+  for (const id of ["ret_4", "ret_5"]) second.record(trace(id));
+  await second.flush();
+  const kept = await Promise.all([1, 2, 3, 4, 5].map((n) => second.get("halden", `ret_${n}`)));
+  expect(kept.map((one) => one?.id)).toEqual([undefined, undefined, "ret_3", "ret_4", "ret_5"]);
+  await second.close();
+});
+
+test("a burst is written in parts by itself, in its order and to the last trace", async () => {
+  const file = traceFile();
+  const store = openTraceStore({ file, clock: () => 1_000, retention: keepAll, flushMs: 1 });
+  const ids = Array.from({ length: 100 }, (_, i) => `ret_${i}`);
+  for (const id of ids) store.record(trace(id));
+  const reader = new DatabaseSync(file, { readOnly: true });
+  const written = () =>
+    reader
+      .prepare("SELECT id FROM traces ORDER BY sequence")
+      .all()
+      .map(({ id }) => id);
+  await expect.poll(written).toEqual(ids);
+  reader.close();
+  await store.close();
+});
+
 test("a trace file holds no readable copy of the query", async () => {
   // Not a secrecy promise: it shows that traces are stored compressed, as the retention estimate assumes.
   const file = traceFile();
