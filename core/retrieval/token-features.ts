@@ -84,7 +84,7 @@ function sentenceFeatures(words: readonly string[], all: readonly number[], sent
   for (let from = 0, to = 0; from < words.length; from = to) {
     for (to = from + 1; to < words.length && words[to] === words[from]; to++);
     const weight = Math.max(...weights.slice(from, to));
-    if (weight > 0) whole.push({ weight, match: meanOf([...matches.slice(from, to)]) });
+    if (weight > 0) whole.push({ weight, match: meanOf(Array.from(matches.subarray(from, to))) });
   }
   return {
     maxsim_sentence: weightedMatch(matches, weights),
