@@ -139,8 +139,8 @@ test("a document is asked about four times, twice of each kind, and what was wri
     expect(new Set(asked.map((sample) => sample.fold)).size).toBe(1);
     expect(new Set(asked.map((sample) => sample.group)).size).toBe(1);
   }
-  const offline = ["--features", features, "--regularisation", "0.001", "--at", "2026-11-20T12:00:00Z", "--out", again];
-  expect(await calibrate(offline, capturedTerminal({}))).toBe(0);
+  const offline = ["--features", features, "--rescale", "--answering", "0.88", "--out", again];
+  expect(await calibrate([...offline, "--at", "2026-11-20T12:00:00Z"], capturedTerminal({}))).toBe(0);
   const constants = async (file: string) => {
     const { bias, features: terms } = calibrationSchema.parse(JSON.parse(await readFile(file, "utf8")));
     return { bias, terms };
