@@ -161,7 +161,7 @@ test("a baseline that is better beyond noise is found out; the very same fit, wh
 });
 
 test("what answerable questions have to spare is spent against false answers: they pass the default threshold in the share asked for", () => {
-  const samples = samplesOf(600);
+  const samples = samplesOf(300);
   const at = (answering?: number) => {
     const { model, report } = calibrate(samples, {
       ...settings,
