@@ -8,6 +8,9 @@ export interface DocumentKey {
   readonly id: string;
 }
 
+/** Names one source of one tenant. */
+export type SourceKey = Pick<DocumentKey, "tenant" | "source">;
+
 /** One string per key, for maps: length-prefixed, so that no id can pose as another. */
 export function keyString(key: DocumentKey): string {
   return `${key.tenant.length}:${key.tenant}${key.source.length}:${key.source}${key.id}`;

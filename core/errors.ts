@@ -33,6 +33,7 @@ export const problems = {
   internal: { status: 500, title: "Internal error" },
   "identity-unavailable": { status: 503, title: "The issuer's keys cannot be fetched" },
   "policy-unavailable": { status: 503, title: "The access policy is not usable" },
+  "policy-outdated": { status: 503, title: "This process does not use the policy that is in force" },
   "ledger-unavailable": { status: 503, title: "The ledger cannot be read" },
   "index-unavailable": { status: 503, title: "Search is temporarily unavailable" },
   "embedder-unavailable": { status: 503, title: "The embedding model is temporarily unavailable" },

@@ -38,6 +38,8 @@ export const limits = {
   supersedes: 50,
   ownerChars: 256,
   queryChars: 2_000,
+  /** Questions of one principal that are worked on at the same time; more wait for their turn. */
+  retrievesAtOnce: 4,
   topK: 50,
   maxTokens: 100_000,
   filterSources: 100,

@@ -2,9 +2,12 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type IssuerConfig, issuersSchema } from "#adapters/identity-jose/issuers.ts";
+import type { Role } from "./process/roles.ts";
 
 /** Everything that a running service needs to know. Only main files and the command line read the environment to make one. */
 export interface ServiceConfig {
+  /** What this process does; said by the command that starts it. */
+  readonly role: Role;
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -107,6 +110,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const settings = parsed.data;
   return {
+    role: "all",
     host: settings.RETICENT_HOST,
     port: settings.RETICENT_PORT,
     dataDir: resolve(settings.RETICENT_DATA),

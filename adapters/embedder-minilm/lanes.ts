@@ -17,17 +17,25 @@ interface Job {
 /** Passages that a worker may hold: the second one bridges the time until this thread is free to send the next. */
 const ahead = 2;
 
+/** Starts the thread of a lane. Tests put one in its place that they can end. */
+export type StartThread = (setup: WorkerSetup) => Worker;
+
+const inThread: StartThread = (setup) =>
+  // A test runner's or a debugger's flags are not for this worker.
+  new Worker(new URL("./worker.ts", import.meta.url), { workerData: setup, execArgv: [] });
+
 /**
  * Worker threads over one copy of the weights. One of them serves only queries, so that a query never waits for a passage;
  * the others take queries when that one is busy and they have nothing to do, and passages otherwise. One text at a time: a pass
- * over one text keeps a core busy, and needs no padding.
+ * over one text keeps a core busy, and needs no padding. A thread that ends is replaced: the texts that it held get an error, the others wait
+ * for the next one. One that does not even start is tried again when somebody asks.
  */
 export class Lanes {
   readonly #model: LoadedModel;
   readonly #lanes: Lane[] = [];
   readonly #queries: Job[] = [];
   readonly #passages: Job[] = [];
-  #broken: AppError | undefined;
+  #closed: AppError | undefined;
   /** Bytes of the memory that the workers share: the weights and each one's room. */
   readonly memoryBytes: number;
 
@@ -40,7 +48,7 @@ export class Lanes {
    * @param passageLanes worker threads for passages, at least 1; one more is started for queries
    * @throws AppError `embedder-unavailable` when a worker does not start
    */
-  static async open(model: LoadedModel, passageLanes: number): Promise<Lanes> {
+  static async open(model: LoadedModel, passageLanes: number, start: StartThread = inThread): Promise<Lanes> {
     const pages = pagesFor(passageLanes + 1);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     new Uint8Array(memory.buffer).set(model.weights);
@@ -48,9 +56,13 @@ export class Lanes {
     try {
       await Promise.all(
         Array.from({ length: passageLanes + 1 }, (_, lane) => {
-          const opened = new Lane({ memory, lane }, lane === 0, (error) => lanes.#break(error));
+          const opened = new Lane(
+            () => start({ memory, lane }),
+            lane === 0,
+            () => lanes.#dispatch(),
+          );
           lanes.#lanes.push(opened);
-          return opened.ready;
+          return opened.start();
         }),
       );
     } catch (error) {
@@ -63,10 +75,11 @@ export class Lanes {
   /** Queues one text. */
   run(text: string, purpose: "passage" | "query", withTokens: boolean): Promise<EmbeddedTokens> {
     return new Promise((resolve, reject) => {
-      if (this.#broken !== undefined) {
-        reject(this.#broken);
+      if (this.#closed !== undefined) {
+        reject(this.#closed);
         return;
       }
+      for (const lane of this.#lanes) if (lane.state === "down") lane.start().catch(() => undefined);
       (purpose === "query" ? this.#queries : this.#passages).push({ text, withTokens, resolve, reject });
       this.#dispatch();
     });
@@ -74,15 +87,27 @@ export class Lanes {
 
   /** Stops the workers; texts that are not done are refused. */
   async close(): Promise<void> {
-    this.#break(unavailable("the encoder is closed"));
+    this.#closed ??= unavailable("the encoder is closed");
+    this.#refuseWaiting(this.#closed, [this.#queries, this.#passages]);
     await Promise.all(this.#lanes.map((lane) => lane.stop()));
   }
 
   #dispatch(): void {
     for (const lane of this.#lanes) {
+      if (lane.state !== "up") continue;
       while (lane.busy === 0 && this.#queries.length > 0) this.#send(lane, this.#queries);
       while (!lane.queriesOnly && lane.busy < ahead && this.#passages.length > 0) this.#send(lane, this.#passages);
     }
+    // Nobody is to wait for a thread that does not start.
+    const error = unavailable("the encoder's threads do not start");
+    if (this.#lanes.every(({ state }) => state === "down")) this.#refuseWaiting(error, [this.#queries]);
+    if (this.#lanes.every(({ state, queriesOnly }) => queriesOnly || state === "down")) {
+      this.#refuseWaiting(error, [this.#passages]);
+    }
+  }
+
+  #refuseWaiting(error: AppError, queues: readonly Job[][]): void {
+    for (const queue of queues) for (const job of queue.splice(0)) job.reject(error);
   }
 
   #send(lane: Lane, queue: Job[]): void {
@@ -105,12 +130,6 @@ export class Lanes {
       },
     });
   }
-
-  #break(error: AppError): void {
-    this.#broken ??= error;
-    for (const job of [...this.#queries.splice(0), ...this.#passages.splice(0)]) job.reject(this.#broken);
-    for (const lane of this.#lanes) lane.refuse(this.#broken);
-  }
 }
 
 type Done = Extract<WorkerReply, { vector: Float32Array }>;
@@ -125,33 +144,60 @@ interface Order {
 
 /** One worker and what it is doing. */
 class Lane {
-  readonly #worker: Worker;
+  readonly #startThread: () => Worker;
+  readonly #changed: () => void;
   readonly #waiting = new Map<number, Order>();
+  #worker: Worker | undefined;
   #next = 0;
+  #isStopped = false;
   readonly queriesOnly: boolean;
-  /** Settles when the worker can take texts, or has failed to start. */
-  readonly ready: Promise<void>;
+  /** Whether it takes texts, will take some soon, or will not unless it is started. */
+  state: "starting" | "up" | "down" = "down";
 
-  constructor(setup: WorkerSetup, queriesOnly: boolean, failed: (error: AppError) => void) {
+  /** @param changed called whenever the state is another one */
+  constructor(startThread: () => Worker, queriesOnly: boolean, changed: () => void) {
+    this.#startThread = startThread;
     this.queriesOnly = queriesOnly;
-    // A test runner's or a debugger's flags are not for this worker.
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: setup, execArgv: [] });
+    this.#changed = changed;
+  }
+
+  /** Starts a worker. Settles when it can take texts, or has failed to start. */
+  start(): Promise<void> {
     const started = Promise.withResolvers<void>();
-    this.ready = started.promise;
-    const fail = (why: string): void => {
+    let worker: Worker;
+    try {
+      worker = this.#startThread();
+    } catch (cause) {
+      return Promise.reject(unavailable(cause instanceof Error ? cause.message : String(cause)));
+    }
+    this.#worker = worker;
+    this.state = "starting";
+    const down = (why: string): void => {
+      if (this.#worker !== worker) return;
       const error = unavailable(why);
+      const wasUp = this.state === "up";
+      this.#worker = undefined;
+      this.state = "down";
       started.reject(error);
-      failed(error);
+      // One that never came up would be started again and again.
+      if (wasUp && !this.#isStopped) this.start().catch(() => undefined);
+      this.#refuse(error);
+      this.#changed();
     };
-    this.#worker.on("error", (error) => fail(error instanceof Error ? error.message : String(error)));
-    this.#worker.on("exit", () => fail("a worker of the encoder has ended"));
-    this.#worker.on("message", (reply: WorkerReply) => {
+    worker.on("error", (error) => down(error instanceof Error ? error.message : String(error)));
+    worker.on("exit", () => down("a worker of the encoder has ended"));
+    worker.on("message", (reply: WorkerReply) => {
+      // What an earlier worker still had to say was given up with it.
+      if (this.#worker !== worker) return;
       if ("ready" in reply) {
         // An idle encoder keeps no process alive.
-        this.#worker.unref();
+        worker.unref();
+        this.state = "up";
         started.resolve();
-      } else this.#settle(reply);
+        this.#changed();
+      } else this.#settle(worker, reply);
     });
+    return started.promise;
   }
 
   /** Texts that it has not answered. */
@@ -162,25 +208,26 @@ class Lane {
   send(order: Order): void {
     const job: WorkerJob = { job: this.#next++, ids: order.ids, withTokens: order.withTokens };
     this.#waiting.set(job.job, order);
-    this.#worker.ref();
-    this.#worker.postMessage(job, []);
+    this.#worker?.ref();
+    this.#worker?.postMessage(job, []);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#worker?.terminate();
   }
 
   /** Gives up the texts that it holds. */
-  refuse(error: AppError): void {
+  #refuse(error: AppError): void {
     const orders = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { failed } of orders) failed(error);
   }
 
-  async stop(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #settle(reply: Exclude<WorkerReply, { ready: true }>): void {
+  #settle(worker: Worker, reply: Exclude<WorkerReply, { ready: true }>): void {
     const waiting = this.#waiting.get(reply.job);
     this.#waiting.delete(reply.job);
-    if (this.busy === 0) this.#worker.unref();
+    if (this.busy === 0) worker.unref();
     if ("failure" in reply) waiting?.failed(unavailable(reply.failure));
     else waiting?.done(reply);
   }

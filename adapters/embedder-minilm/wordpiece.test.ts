@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { assert, integer, property, string } from "fast-check";
+import { array, assert, constantFrom, integer, property, string } from "fast-check";
 import { expect, test } from "vitest";
 import { builtInModel } from "./minilm.ts";
 import { WordPiece } from "./wordpiece.ts";
@@ -41,3 +41,43 @@ test("a text that names special tokens gets none of them", () => {
   const inner = tokenizer.encode("end [SEP] of [CLS] text [PAD] [MASK]", 256).slice(1, -1);
   for (const special of [0, tokenizer.start, tokenizer.end, 103]) expect(inner).not.toContain(special);
 });
+
+const vocabulary = readFileSync(join(builtInModel, "vocabulary.txt"), "utf8").replace(/\n$/, "").split("\n");
+
+/** Longest match first, as the original describes it, with every length tried. */
+function longestFirst(word: string): number[] {
+  const characters = [...word];
+  const pieces: number[] = [];
+  for (let from = 0; from < characters.length; ) {
+    let end = characters.length;
+    let id = -1;
+    for (; end > from; end--) {
+      id = vocabulary.indexOf((from > 0 ? "##" : "") + characters.slice(from, end).join(""));
+      if (id >= 0) break;
+    }
+    if (id < 0) return [vocabulary.indexOf("[UNK]")];
+    pieces.push(id);
+    from = end;
+  }
+  return pieces;
+}
+
+test("a word is cut into the longest pieces from its beginning, whatever letters follow each other", () => {
+  const letters = constantFrom("a", "e", "n", "s", "t", "и", "ن", "ß", "中", "𝔞", "1", "tion", "ing", "international");
+  assert(
+    property(array(letters, { minLength: 1, maxLength: 8 }), (parts) => {
+      const words = parts.join("").replaceAll("中", " 中 ").trim().split(/\s+/);
+      const expected = words.flatMap(longestFirst);
+      expect([...tokenizer.encode(words.join(" "), 10_000)].slice(1, -1)).toEqual(expected);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+// With every length tried this would take most of a minute, of the thread that answers everybody.
+test("a text full of the longest words that are cut keeps nobody waiting", () => {
+  const word = (at: number) =>
+    Array.from({ length: 100 }, (_, i) => String.fromCharCode(0x430 + ((at * 7 + i * i * 13 + at * i) % 32))).join("");
+  const text = Array.from({ length: 4_000 }, (_, at) => word(at)).join(" ");
+  expect(tokenizer.count(text)).toBeGreaterThan(300_000);
+}, 20_000);

@@ -1,6 +1,8 @@
 /** Changes whenever {@link WordPiece} may cut some text otherwise; part of the fingerprint. */
 export const tokenizerVersion = "bert-uncased-1";
 
+/** The mark of a piece that continues a word. */
+const continued = "##";
 /** A longer word is one unknown token, as in the original. */
 const longestWord = 100;
 /** Words whose tokens are remembered; natural text repeats a few thousand. */
@@ -26,6 +28,10 @@ const control = /(?![\t\n\r])\p{Cc}/gu;
  */
 export class WordPiece {
   readonly #ids = new Map<string, number>();
+  /** Pieces that continue a word, without their mark. */
+  readonly #continuing = new Map<string, number>();
+  /** UTF-16 code units of the longest piece: no longer part of a word needs to be looked up. */
+  readonly #longestPiece: number;
   readonly #tokens: readonly string[];
   readonly #known = new Map<string, readonly number[]>();
   readonly #unknown: number;
@@ -42,7 +48,9 @@ export class WordPiece {
     this.#tokens = vocabulary.replace(/\n$/, "").split("\n");
     this.#tokens.forEach((token, id) => {
       this.#ids.set(token, id);
+      if (token.startsWith(continued)) this.#continuing.set(token.slice(continued.length), id);
     });
+    this.#longestPiece = this.#tokens.reduce((most, token) => Math.max(most, token.length), 1);
     const special = (token: string): number => {
       const id = this.#ids.get(token);
       if (id === undefined) throw new Error(`the vocabulary has no ${token}`);
@@ -110,14 +118,16 @@ export class WordPiece {
   }
 
   #cut(word: string): readonly number[] {
-    const characters = [...word];
-    if (characters.length > longestWord) return [this.#unknown];
+    if (word.length > longestWord && [...word].length > longestWord) return [this.#unknown];
     const pieces: number[] = [];
-    for (let from = 0; from < characters.length; ) {
-      let end = characters.length;
+    for (let from = 0; from < word.length; ) {
+      const known = from > 0 ? this.#continuing : this.#ids;
+      // A word is at most a hundred characters, but whoever writes or asks may send thousands of them. An end inside a surrogate pair
+      // finds nothing: no piece holds half of one.
+      let end = Math.min(word.length, from + this.#longestPiece);
       let id: number | undefined;
       for (; end > from; end--) {
-        id = this.#ids.get((from > 0 ? "##" : "") + characters.slice(from, end).join(""));
+        id = known.get(word.slice(from, end));
         if (id !== undefined) break;
       }
       if (id === undefined) return [this.#unknown];

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { SourceKey } from "#core/document.ts";
 import type { StoredEmbedding } from "#core/ports/index.ts";
 import { vectorsOf } from "./engine/vectors.ts";
 
@@ -9,15 +10,15 @@ export const keyBytes = (key: string): Uint8Array => Buffer.from(key, "hex");
 const placeOf = `SELECT c.generation_id, c.chunk, g.dimensions,
     (SELECT count(*) FROM index_chunks p WHERE p.generation_id = c.generation_id AND p.chunk < c.chunk) AS place
   FROM index_chunks c JOIN index_generations g ON g.id = c.generation_id JOIN index_memory m ON m.generation_id = g.id
-  WHERE c.embedding_key = ? AND g.tenant = ? AND g.fingerprint = ? LIMIT 1`;
+  WHERE c.embedding_key = ? AND g.tenant = ? AND g.source = ? AND g.fingerprint = ? LIMIT 1`;
 
 /**
- * Reads embeddings by key from the generations that are stored now. The tenant is part of the key, and asked for once more.
+ * Reads embeddings by key from the generations that are stored now. Tenant and source are part of the key, and asked for once more.
  * @throws Error when a row is not one of ours
  */
 export function storedEmbeddings(
   database: DatabaseSync,
-  tenant: string,
+  { tenant, source }: SourceKey,
   fingerprint: string,
   keys: readonly string[],
 ): Map<string, StoredEmbedding> {
@@ -30,7 +31,7 @@ export function storedEmbeddings(
   const known = new Map<number, Float32Array>();
   const found = new Map<string, StoredEmbedding>();
   for (const key of keys) {
-    const row = place.get(keyBytes(key), tenant, fingerprint);
+    const row = place.get(keyBytes(key), tenant, source, fingerprint);
     if (row === undefined) continue;
     const [handle, chunk, dimensions] = [Number(row.generation_id), Number(row.chunk), Number(row.dimensions)];
     let vectors = known.get(handle);

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ensureSchema } from "#adapters/sqlite/schema.ts";
-import { compareKeys, type DocumentKey, keyString } from "#core/document.ts";
+import { compareKeys, type DocumentKey, keyString, type SourceKey } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import { nextTurn } from "#core/ingest/turns.ts";
 import type {
@@ -192,11 +192,11 @@ class SqliteIndex implements VectorIndex {
   }
 
   async embeddings(
-    tenant: string,
+    of: SourceKey,
     fingerprint: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, StoredEmbedding>> {
-    return this.#run(() => this.#store.embeddings(tenant, fingerprint, keys));
+    return this.#run(() => this.#store.embeddings(of, fingerprint, keys));
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
-import type { DatabaseSync } from "node:sqlite";
-import { transaction } from "#adapters/sqlite/transaction.ts";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { reading, transaction } from "#adapters/sqlite/transaction.ts";
+import type { SourceKey } from "#core/document.ts";
 import type { ChunkText, IndexedChunk, IndexedGeneration, StoredEmbedding, TokenOutputs } from "#core/ports/index.ts";
 import { keyBytes, storedEmbeddings } from "./embeddings.ts";
 import { everything } from "./engine/load.ts";
@@ -19,6 +20,8 @@ const chunksPerSlice = 128;
 /** The index's rows in SQLite. What is done step by step lets others have their turn between two steps. */
 export class IndexStore {
   readonly #database: DatabaseSync;
+  /** Prepared at its first use, when the tables are there. */
+  #textOf: StatementSync | undefined;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -105,15 +108,18 @@ export class IndexStore {
 
   /** Texts by chunk id, of `fingerprint` alone: another one may have cut the same generation otherwise. */
   texts(chunkIds: readonly string[], fingerprint: string): Map<string, ChunkText> {
-    const statement = this.#database.prepare(
+    this.#textOf ??= this.#database.prepare(
       `SELECT c.chunk_id, c.body, c.heading_path, c.start_char, c.end_char, c.tokens FROM index_chunks c
        JOIN index_generations g ON g.id = c.generation_id WHERE c.chunk_id = ? AND g.fingerprint = ?`,
     );
+    const statement = this.#textOf;
     const found = new Map<string, ChunkText>();
-    for (const chunkId of chunkIds) {
-      const row = statement.get(chunkId, fingerprint);
-      if (row !== undefined) found.set(chunkId, readText(row));
-    }
+    reading(this.#database, () => {
+      for (const chunkId of chunkIds) {
+        const row = statement.get(chunkId, fingerprint);
+        if (row !== undefined) found.set(chunkId, readText(row));
+      }
+    });
     return found;
   }
 
@@ -122,9 +128,9 @@ export class IndexStore {
     return readTokens(this.#database.prepare(tokensOfChunk), chunkIds, fingerprint);
   }
 
-  /** What stored generations of a tenant hold under a fingerprint, by embedding key. */
-  embeddings(tenant: string, fingerprint: string, keys: readonly string[]): Map<string, StoredEmbedding> {
-    return storedEmbeddings(this.#database, tenant, fingerprint, keys);
+  /** What stored generations of a source hold under a fingerprint, by embedding key. */
+  embeddings(of: SourceKey, fingerprint: string, keys: readonly string[]): Map<string, StoredEmbedding> {
+    return storedEmbeddings(this.#database, of, fingerprint, keys);
   }
 
   #insertGeneration({ key, generation, fingerprint }: IndexedGeneration, dimensions: number): number {

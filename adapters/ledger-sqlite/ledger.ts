@@ -17,8 +17,8 @@ export interface SqliteLedgerOptions extends LiveColumnsOptions {
 }
 
 /**
- * The ledger in one SQLite file, with its view of what is live in memory. `read` looks at the rows and `live.select` at memory:
- * two layers that do not share a mistake.
+ * The ledger in one SQLite file, with its view of what is live in memory. `read` looks at the rows (at what they held, as long as SQLite
+ * says that nothing at all was written since) and `live.select` at memory: two layers that do not share a mistake.
  * @throws Error when the file was written by another version or holds a row that is not a record
  */
 export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger & { live: LiveDocuments }> {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Access, AccessToken } from "#core/access/acl.ts";
 import { contentTypes, type DocumentKey, type DocumentRecord } from "#core/document.ts";
 import { parseMemo } from "./parse-memo.ts";
+import { RecordMemo } from "./record-memo.ts";
 
 // What is read back decides who may read: a row that is not what was written is an error, never a guess.
 const integer = z.int().nonnegative();
@@ -48,9 +49,8 @@ const failure = z.strictObject({
   failedAt: z.string(),
 });
 
-const readWanted = parseMemo(wanted);
 const readAccess = parseMemo(access);
-const readLive = parseMemo(live);
+const knownRecords = new RecordMemo();
 
 /** A row as `node:sqlite` gives it. */
 export type Row = Record<string, SQLOutputValue>;
@@ -76,10 +76,11 @@ export function keyOf(row: Row): DocumentKey {
   return { tenant: textOf(row.tenant), source: textOf(row.source), id: idOf(row.id) };
 }
 
+/** What a record is made of beside its key. */
+export const recordColumns = "wanted, access, access_revision, live, last_generation, tombstone, failure";
+
 /** Columns of `documents` in the order of {@link recordValues}. */
-export const documentColumns =
-  "tenant, source, id, wanted, access, access_revision, live, last_generation, tombstone, failure, " +
-  "wanted_generation, accepted_at, failed, settled_under";
+export const documentColumns = `tenant, source, id, ${recordColumns}, wanted_generation, accepted_at, failed, settled_under`;
 
 /** The row of a record. */
 export function recordValues(record: DocumentRecord): SQLInputValue[] {
@@ -106,18 +107,22 @@ function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | nul
   return current.length === 0 ? null : current.map(([fingerprint]) => fingerprint).join(" ");
 }
 
-/** @throws when the row is not one that {@link recordValues} wrote */
-export function recordOf(row: Row): DocumentRecord {
-  return {
-    key: keyOf(row),
-    ...(row.wanted === null ? {} : { wanted: readWanted(textOf(row.wanted)) }),
+/**
+ * The record in a row. The same row as before gives the same object: records are shared, and nobody may change them.
+ * @param key of the document, where it is known without a look at the row
+ * @throws when the row is not one that {@link recordValues} wrote
+ */
+export function recordOf(row: Row, key: DocumentKey = keyOf(row)): DocumentRecord {
+  return knownRecords.take(key, row, () => ({
+    key,
+    ...(row.wanted === null ? {} : { wanted: wanted.parse(jsonOf(row.wanted)) }),
     access: readAccess(textOf(row.access)),
     accessRevision: integerOf(row.access_revision),
-    live: readLive(textOf(row.live)),
+    live: live.parse(jsonOf(row.live)),
     lastGeneration: integerOf(row.last_generation),
     ...(row.tombstone === null ? {} : { tombstone: tombstone.parse(jsonOf(row.tombstone)) }),
     ...(row.failure === null ? {} : { failure: failure.parse(jsonOf(row.failure)) }),
-  };
+  }));
 }
 
 /** A text column. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { transaction } from "#adapters/sqlite/transaction.ts";
+import { reading, transaction } from "#adapters/sqlite/transaction.ts";
 import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
@@ -25,6 +25,7 @@ import type {
 } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import type { LiveColumns } from "./live-columns.ts";
+import { RecordCache } from "./record-cache.ts";
 import { idBytes, integerOf, keyOf, keyValues, type Row, recordOf, recordValues, textOf } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
@@ -46,6 +47,7 @@ export class SqliteLedger implements Ledger {
   readonly #clock: Clock;
   readonly #sql: Statements;
   readonly #columns: SqliteLedgerParts["columns"];
+  readonly #records: RecordCache;
   /** Set for good once memory may differ from the rows, or the ledger was closed. */
   #unusable: AppError | undefined;
 
@@ -54,6 +56,7 @@ export class SqliteLedger implements Ledger {
     this.#clock = clock;
     this.#sql = statements;
     this.#columns = columns;
+    this.#records = new RecordCache(database);
     this.live = { select: (fingerprint, filter) => this.#read(() => columns.select(fingerprint, filter)) };
   }
 
@@ -90,7 +93,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
-    return this.#read(() => keys.map((key) => this.#document(key)));
+    return this.#read(() => this.#documents(keys));
   }
 
   async replacements(
@@ -99,7 +102,7 @@ export class SqliteLedger implements Ledger {
     visibility: VisibilityFilter,
   ): Promise<readonly DocumentRecord[]> {
     return this.#read(() =>
-      this.#columns.replacing(fingerprint, keys, visibility).flatMap((key) => this.#document(key) ?? []),
+      this.#documents(this.#columns.replacing(fingerprint, keys, visibility)).filter((record) => record !== undefined),
     );
   }
 
@@ -120,9 +123,9 @@ export class SqliteLedger implements Ledger {
     };
     return this.#read(() => {
       const { stored, failed, laggingOfTenant } = this.#sql;
-      if (query.state === "stored") return stored.all(page).map(recordOf);
-      if (query.state === "failed") return failed.all(page).map(recordOf);
-      return laggingOfTenant.all({ ...page, fingerprint: query.fingerprint }).map(recordOf);
+      if (query.state === "stored") return stored.all(page).map((row) => recordOf(row));
+      if (query.state === "failed") return failed.all(page).map((row) => recordOf(row));
+      return laggingOfTenant.all({ ...page, fingerprint: query.fingerprint }).map((row) => recordOf(row));
     });
   }
 
@@ -232,7 +235,14 @@ export class SqliteLedger implements Ledger {
 
   #document(key: DocumentKey): DocumentRecord | undefined {
     const row = this.#sql.document.get(...keyValues(key));
-    return row === undefined ? undefined : recordOf(row);
+    return row === undefined ? undefined : recordOf(row, key);
+  }
+
+  /** Outside of a transaction, which could still be taken back. */
+  #documents(keys: readonly DocumentKey[]): (DocumentRecord | undefined)[] {
+    const read = (missing: readonly DocumentKey[]) =>
+      reading(this.#database, () => missing.map((key) => this.#document(key)));
+    return keys.length === 0 ? [] : this.#records.take(keys, read);
   }
 
   #save(record: DocumentRecord): DocumentRecord {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { documentColumns } from "./rows.ts";
+import { documentColumns, recordColumns } from "./rows.ts";
 
 const keyIs = "tenant = ? AND source = ? AND id = ?";
 // The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under it is a hint that the
@@ -21,7 +21,7 @@ const page = (where: string): string => `
 export function prepareStatements(database: DatabaseSync) {
   const placeholders = documentColumns.split(", ").map(() => "?");
   return {
-    document: database.prepare(`SELECT ${documentColumns} FROM documents WHERE ${keyIs}`),
+    document: database.prepare(`SELECT ${recordColumns} FROM documents WHERE ${keyIs}`),
     saveDocument: database.prepare(
       `INSERT OR REPLACE INTO documents (${documentColumns}) VALUES (${placeholders.join(", ")})`,
     ),

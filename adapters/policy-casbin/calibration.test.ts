@@ -53,6 +53,8 @@ const broken: readonly (readonly [promise: string, text: string, problem: RegExp
   ["a key twice", text.replace('"bias"', '"bias": 9,\n  "bias"'), /:\d+ duplicate-key$/],
   ["a weight that is no number", text.replace('"weight": 1', '"weight": "1"'), /:\d+ invalid-value$/],
   ["a number too large for a number", text.replace('"mean": 5', '"mean": 1e999'), /:\d+ invalid-value$/],
+  ["a bias that answers whatever is asked", text.replace('"bias": 0.1', '"bias": 1e308'), /:\d+ invalid-value$/],
+  ["a weight that leaves nothing else a say", text.replace('"weight": 1', '"weight": -1e6'), /:\d+ invalid-value$/],
   ["a scale of zero", text.replace('"scale": 2', '"scale": 0'), /:\d+ invalid-value$/],
   ["no feature", changed((file) => Object.assign(file, { features: [] })), /:\d+ invalid-value$/],
   ["a feature twice", text.replace('"bm25_ratio"', '"agreement"'), /:\d+ invalid-value$/],

@@ -31,6 +31,7 @@ const steps: readonly string[] = [
    CREATE TRIGGER feedback_goes_with_its_trace AFTER DELETE ON traces BEGIN
      DELETE FROM feedback WHERE tenant = OLD.tenant AND retrieval = OLD.id;
    END;`,
+  "CREATE INDEX IF NOT EXISTS traces_of_tenant ON traces (tenant, sequence);",
 ];
 
 /**

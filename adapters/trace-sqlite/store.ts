@@ -10,6 +10,7 @@ export interface TraceStoreOptions {
   /** The database file; `:memory:` for tests. A file of its own, so that writing traces never waits for, or delays, the ledger. */
   readonly file: string;
   readonly clock: Clock;
+  /** `maxCount` is each tenant's own: no tenant's questions push out what another one may have to explain. */
   readonly retention: { readonly maxAgeMs: number; readonly maxCount: number };
   /** Time between two batches, ms. */
   readonly flushMs?: number;
@@ -18,6 +19,9 @@ export interface TraceStoreOptions {
   /** Told once per failed batch. */
   readonly onError?: (error: unknown) => void;
 }
+
+/** Traces written before requests have their turn. */
+const tracesPerTurn = 16;
 
 /**
  * Keeps traces in an SQLite file. A batch is written at an interval, off the path of a request; the retention limit (age and count)
@@ -36,27 +40,51 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
   const judgements = feedbackTable(database);
   const insert = database.prepare("INSERT OR IGNORE INTO traces (tenant, id, at, trace) VALUES (?, ?, ?, ?)");
   const select = database.prepare("SELECT trace FROM traces WHERE tenant = ? AND id = ?");
-  const expire = database.prepare("DELETE FROM traces WHERE at < ?");
+  const expire = database.prepare("DELETE FROM traces WHERE at < ? RETURNING tenant");
   const trim = database.prepare(
-    "DELETE FROM traces WHERE sequence <= (SELECT sequence FROM traces ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+    `DELETE FROM traces WHERE sequence IN
+       (SELECT sequence FROM traces WHERE tenant = :tenant ORDER BY sequence LIMIT :surplus)`,
   );
 
-  let waiting: Trace[] = [];
+  const waiting: Trace[] = [];
   let lost = 0;
   let closed = false;
+  // Counted once and then kept up: to find the place of the limit by walking there would cost more with every trace that is kept. Nobody
+  // else writes to the file.
+  const stored = new Map(
+    database
+      .prepare("SELECT tenant, count(*) AS count FROM traces GROUP BY tenant")
+      .all()
+      .map(({ tenant, count }) => [String(tenant), Number(count)]),
+  );
+  /** Tenants that may have too many traces; all of them at the first batch, since the limit may be another one than last time. */
+  const grown = new Set(stored.keys());
 
-  function write(): void {
-    const batch = waiting;
-    waiting = [];
+  function write(atMost = waiting.length): void {
+    const batch = waiting.splice(0, atMost);
     try {
       database.exec("BEGIN IMMEDIATE");
       try {
+        const now = new Map<string, number>();
+        const add = (tenant: string, more: number): void => {
+          now.set(tenant, (now.get(tenant) ?? stored.get(tenant) ?? 0) + more);
+        };
         for (const trace of batch) {
-          insert.run(trace.tenant, trace.id, trace.at, zstdCompressSync(Buffer.from(JSON.stringify(trace))));
+          const compressed = zstdCompressSync(Buffer.from(JSON.stringify(trace)));
+          add(trace.tenant, Number(insert.run(trace.tenant, trace.id, trace.at, compressed).changes));
+          grown.add(trace.tenant);
         }
-        expire.run(clock() - retention.maxAgeMs);
-        trim.run(retention.maxCount);
+        for (const { tenant } of expire.all(clock() - retention.maxAgeMs)) add(String(tenant), -1);
+        for (const tenant of grown) {
+          const surplus = (now.get(tenant) ?? stored.get(tenant) ?? 0) - retention.maxCount;
+          if (surplus > 0) add(tenant, -Number(trim.run({ tenant, surplus }).changes));
+        }
         database.exec("COMMIT");
+        for (const [tenant, count] of now) {
+          if (count > 0) stored.set(tenant, count);
+          else stored.delete(tenant);
+        }
+        grown.clear();
       } catch (error) {
         database.exec("ROLLBACK");
         throw error;
@@ -67,9 +95,13 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
     }
   }
 
-  const timer = setInterval(() => {
-    if (waiting.length > 0) write();
-  }, flushMs);
+  /** A part of the batch, and the next one after whatever waits meanwhile: a burst of answers must not hold up those that follow. */
+  function writePart(): void {
+    if (closed || waiting.length === 0) return;
+    write(Math.min(waiting.length, tracesPerTurn));
+    if (waiting.length > 0) setImmediate(writePart);
+  }
+  const timer = setInterval(writePart, flushMs);
   timer.unref();
 
   return {

@@ -1,7 +1,9 @@
 /** The measured process: a whole service, and what its main thread does. Started by main.ts, which it talks to by messages. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { openPorts, serve, serverFor } from "#services/compose.ts";
+import { serverFor } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import { openPorts } from "#services/ports/open-ports.ts";
+import { serve } from "#services/process/serve.ts";
 import { residentMb, round } from "../index/figures.ts";
 import { madeUpEncoder } from "./made-up-encoder.ts";
 
@@ -76,6 +78,8 @@ process.on("message", async (message) => {
   delay.reset();
   blocks = { longest: 0, over10: 0, over20: 0 };
 });
+// Whoever measures may end in the middle; nothing of it is to go on.
+process.once("disconnect", () => process.exit(1));
 tell({ url: service.url, startMs: Math.round(performance.now() - started) });
 
 function tell(message: FromServed): void {

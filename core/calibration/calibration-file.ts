@@ -30,6 +30,12 @@ const figures = z.strictObject({
   ),
 }) satisfies z.ZodType<AbstentionFigures>;
 
+/**
+ * Bias or weight in log odds, per scale of a feature. The fits that ship stay below 10; a slipped digit or exponent would answer, or refuse,
+ * whatever is asked.
+ */
+const logOdds = z.number().min(-1_000).max(1_000);
+
 /** A feature's name, as features and traces use it. */
 export const featureNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, "a feature's name: lower case, digits, _");
 
@@ -61,11 +67,9 @@ export const calibrationSchema = z.strictObject({
     .nullable(),
   /** C of the penalty that it was fitted with. */
   regularisation: z.number().positive(),
-  bias: z.number(),
+  bias: logOdds,
   features: z
-    .array(
-      z.strictObject({ name: featureNameSchema, mean: z.number(), scale: z.number().positive(), weight: z.number() }),
-    )
+    .array(z.strictObject({ name: featureNameSchema, mean: z.number(), scale: z.number().positive(), weight: logOdds }))
     .min(1)
     .max(limits.calibrationFeatures)
     .refine((terms) => new Set(terms.map((term) => term.name)).size === terms.length, "a feature is named twice"),

@@ -53,7 +53,7 @@ export interface EncoderStatus {
  * the encoder of that fingerprint; another one becomes active when no document is missing under it.
  */
 export interface PinnedModel {
-  /** The active fingerprint, as of the last {@link advance}. */
+  /** The active fingerprint, as of the last {@link advance}, {@link observe} or {@link look}. */
   active(): string;
   /**
    * The encoder of the active fingerprint.
@@ -76,6 +76,16 @@ export interface PinnedModel {
    * @throws AppError `ledger-unavailable`
    */
   advance(lagging?: ReadonlySet<string>): Promise<void>;
+  /**
+   * Looks up which fingerprint is active: in a deployment of several processes, another one may have switched it.
+   * @throws AppError `ledger-unavailable`
+   */
+  look(): Promise<void>;
+  /**
+   * A step of a process that changes nothing: looks, and asks the probes when it is time.
+   * @throws AppError `ledger-unavailable`
+   */
+  observe(): Promise<void>;
   /** @param tenant whose documents are counted: a caller must not learn how many others have */
   status(tenant: string): Promise<readonly EncoderStatus[]>;
 }
@@ -165,12 +175,19 @@ class Pinned implements PinnedModel {
 
   /** {@link advance} without what may take long. */
   async decide(lagging: ReadonlySet<string> = new Set()): Promise<void> {
-    // The deployment's, not ours: another process may have switched it.
-    await this.#look();
-    for (const encoder of this.#encoders()) await this.#probe(encoder);
+    await this.observe();
     const to = this.#configured;
     const mayBeComplete = to.probes.state === "steady" && !lagging.has(to.fingerprint);
     if (this.#active !== to.fingerprint && mayBeComplete) await this.#switch(to.fingerprint);
+  }
+
+  async observe(): Promise<void> {
+    await this.look();
+    for (const encoder of this.#encoders()) await this.#probe(encoder);
+  }
+
+  async look(): Promise<void> {
+    this.#active = (await this.#options.ledger.activeFingerprint()) ?? this.#configured.fingerprint;
   }
 
   async status(tenant: string): Promise<readonly EncoderStatus[]> {
@@ -208,12 +225,8 @@ class Pinned implements PinnedModel {
     const from = this.#active;
     if ((await ledger.lagging(to, 1)).length > 0) return;
     const isOurs = await ledger.activate(from, to);
-    await this.#look();
+    await this.look();
     if (isOurs) onEvent({ kind: "switched", from, to });
-  }
-
-  async #look(): Promise<void> {
-    this.#active = (await this.#options.ledger.activeFingerprint()) ?? this.#configured.fingerprint;
   }
 
   async #probe(encoder: Encoder): Promise<void> {

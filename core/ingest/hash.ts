@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Access } from "../access/acl.ts";
-import type { ContentInfo } from "../document.ts";
+import type { ContentInfo, SourceKey } from "../document.ts";
 
 /**
  * SHA-256 (hex) over parts, each length-prefixed in UTF-8 bytes, so that no two lists of parts hash alike by concatenation.
@@ -39,9 +39,10 @@ export function requestHash(content: string, access: string): string {
 }
 
 /**
- * Names what is embedded of a chunk. Tenant and fingerprint are part of it: equal texts of two tenants have nothing in common.
+ * Names what is embedded of a chunk. Tenant, source and fingerprint are part of it: equal texts of two sources have nothing in common, so
+ * that whoever writes into one cannot find out by the time it takes what another one holds.
  * @param input from `embeddingInput`
  */
-export function embeddingKey(tenant: string, fingerprint: string, input: string): string {
-  return hashParts([tenant, fingerprint, input]);
+export function embeddingKey({ tenant, source }: SourceKey, fingerprint: string, input: string): string {
+  return hashParts([tenant, source, fingerprint, input]);
 }

@@ -1,4 +1,4 @@
-import type { ContentInfo, DocumentKey } from "../document.ts";
+import type { ContentInfo, DocumentKey, SourceKey } from "../document.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { IndexedChunk, StoredEmbedding, VectorIndex } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
@@ -26,7 +26,7 @@ export type EmbeddingSource = Pick<VectorIndex, "embeddings">;
 
 /**
  * Everything that the index stores of a document: parsed, cut into chunks, embedded and analysed. The title is part of what is
- * embedded and analysed of every chunk. What the tenant's generations in the index hold already is not embedded again.
+ * embedded and analysed of every chunk. What generations of the same source in the index hold already is not embedded again.
  * @throws ParseError when no attempt can succeed
  * @throws AppError `embedder-unavailable`
  */
@@ -55,7 +55,7 @@ export async function chunksOfParsed(
     }),
   );
   const inputs = chunks.map((chunk) => embeddingInput(title, chunk.headingPath, chunk.text));
-  const embedded = await embedAll(inputs, embedder, index, key.tenant);
+  const embedded = await embedAll(inputs, embedder, index, key);
   const terms = await inTurns(analyseAll(inputs, title));
   return chunks.map((chunk, number) => ({
     ...chunk,
@@ -90,17 +90,17 @@ async function embedAll(
   inputs: readonly string[],
   embedder: Embedder,
   index: EmbeddingSource,
-  tenant: string,
+  of: SourceKey,
 ): Promise<ChunkVectors[]> {
   const { fingerprint, dimensions } = embedder.model;
   const all: ChunkVectors[] = [];
   for (let from = 0; from < inputs.length; from += batchSize) {
     const batch = inputs.slice(from, from + batchSize).map((input) => ({
       input,
-      key: embeddingKey(tenant, fingerprint, input),
+      key: embeddingKey(of, fingerprint, input),
     }));
     const keys = batch.map(({ key }) => key);
-    const stored = await index.embeddings?.(tenant, fingerprint, keys);
+    const stored = await index.embeddings?.(of, fingerprint, keys);
     const known = new Map([...(stored ?? [])].filter(([, one]) => isUsable(one, embedder)));
     const missing = new Map(batch.flatMap(({ key, input }) => (known.has(key) ? [] : [[key, input]])));
     const embedded = missing.size === 0 ? [] : await embedBatch([...missing.values()], embedder);

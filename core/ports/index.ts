@@ -1,5 +1,5 @@
 import type { VisibilityFilter } from "../access/visible.ts";
-import type { DocumentKey } from "../document.ts";
+import type { DocumentKey, SourceKey } from "../document.ts";
 import type { TokenMatches } from "../retrieval/late-interaction.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 
@@ -35,7 +35,7 @@ export interface IndexedChunk {
   readonly termCount: number;
   /** Absent for an encoder that gives none. */
   readonly tokenOutputs?: TokenOutputs;
-  /** Names what was embedded, within tenant and fingerprint: from `embeddingKey`. Absent = never to be reused. */
+  /** Names what was embedded, within source and fingerprint: from `embeddingKey`. Absent = never to be reused. */
   readonly embeddingKey?: string;
 }
 
@@ -165,11 +165,11 @@ export interface VectorIndex {
     fingerprint: string,
   ): Promise<ReadonlyMap<string, TokenMatches>>;
   /**
-   * What the generations of a tenant that still lie here hold under a fingerprint, by {@link IndexedChunk.embeddingKey}; what no
+   * What the generations of one source that still lie here hold under a fingerprint, by {@link IndexedChunk.embeddingKey}; what no
    * generation holds any more is absent. Absent in an index that gives no vectors back: its chunks are embedded anew.
    */
   embeddings?(
-    tenant: string,
+    of: SourceKey,
     fingerprint: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, StoredEmbedding>>;

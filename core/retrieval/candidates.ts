@@ -63,23 +63,21 @@ export async function findCandidates(
   for (let limit = candidateDepth; ; limit *= deepen) {
     checkDeadline();
     const answer = await index.search({ ...query, limit });
-    const records = await readRecords(ledger, answer.hits);
-    const confirmed: IndexHit[] = [];
+    const named = answer.hits.map((hit): NamedHit => ({ hit, name: keyString(hit.key) }));
+    const records = await readRecords(ledger, named);
+    const confirmed: NamedHit[] = [];
     const dropped: IndexHit[] = [];
-    for (const hit of answer.hits) {
+    for (const one of named) {
+      const { hit, name } = one;
       if (!hasPossibleScores(hit)) throw brokenIndex(`hit ${hit.chunkId} has impossible scores`);
-      const verdict = recheck(
-        records.get(keyString(hit.key)),
-        hit.generation,
-        query.filter.visibility,
-        query.fingerprint,
-      );
+      const verdict = recheck(records.get(name), hit.generation, query.filter.visibility, query.fingerprint);
       if (verdict === "replaced") return "replaced";
       // The ledger has confirmed the document that the hit names: the chunk must be one of that document's.
       if (verdict === "confirmed" && chunkIdOf(hit.key, hit.generation, hit.chunk) !== hit.chunkId) {
         throw brokenIndex(`hit ${hit.chunkId} is no chunk of the document that it names`);
       }
-      (verdict === "confirmed" ? confirmed : dropped).push(hit);
+      if (verdict === "confirmed") confirmed.push(one);
+      else dropped.push(hit);
     }
     const judged = await judge(ledger, confirmed, records, query.filter.visibility, query.fingerprint, trust, now);
     const candidates = query.filter.eligible === null ? judged : judged.filter((item) => item.trustGate === "eligible");
@@ -100,11 +98,17 @@ export function brokenIndex(why: string): AppError {
   return new AppError("index-unavailable", {}, { cause: new Error(why) });
 }
 
+/** A hit with the name of its document, which is asked for at every step. */
+interface NamedHit {
+  readonly hit: IndexHit;
+  readonly name: string;
+}
+
 async function readRecords(
   ledger: CandidateSearch["ledger"],
-  hits: readonly IndexHit[],
+  hits: readonly NamedHit[],
 ): Promise<ReadonlyMap<string, DocumentRecord>> {
-  const keys = [...new Map(hits.map((hit) => [keyString(hit.key), hit.key])).entries()];
+  const keys = [...new Map(hits.map(({ hit, name }) => [name, hit.key])).entries()];
   const records = await ledger.read(keys.map(([, key]) => key));
   const byKey = new Map<string, DocumentRecord>();
   keys.forEach(([name], position) => {
@@ -120,14 +124,14 @@ async function readRecords(
  */
 async function judge(
   ledger: CandidateSearch["ledger"],
-  hits: readonly IndexHit[],
+  hits: readonly NamedHit[],
   records: ReadonlyMap<string, DocumentRecord>,
   filter: VisibilityFilter,
   fingerprint: string,
   trust: TrustPolicy,
   now: number,
 ): Promise<Candidate[]> {
-  const found = new Map(hits.map((hit) => [keyString(hit.key), hit.key]));
+  const found = new Map(hits.map(({ hit, name }) => [name, hit.key]));
   const replacements = (await ledger.replacements([...found.values()], fingerprint, filter)).filter((record) =>
     isReadableNow(record, filter, fingerprint),
   );
@@ -144,14 +148,17 @@ async function judge(
     trust,
     now,
   );
-  return hits.flatMap((hit) => {
-    const live = records.get(keyString(hit.key))?.live[fingerprint];
-    if (live === undefined) return [];
-    const subject = { source: hit.key.source, quality: live.quality };
+  const judged = new Map<string, Pick<Candidate, "live" | "trustGate" | "authority">>();
+  for (const [name, { source }] of found) {
+    const live = records.get(name)?.live[fingerprint];
+    if (live === undefined) continue;
+    const subject = { source, quality: live.quality };
     const own = gateOf(subject, trust, now).gate;
-    const trustGate = own === "eligible" && superseded.has(keyString(hit.key)) ? "stale" : own;
-    return [
-      { ...hit, similarity: round6(hit.similarity), live, trustGate, authority: effectiveTier(subject, trust) ?? null },
-    ];
+    const trustGate = own === "eligible" && superseded.has(name) ? "stale" : own;
+    judged.set(name, { live, trustGate, authority: effectiveTier(subject, trust) ?? null });
+  }
+  return hits.flatMap(({ hit, name }) => {
+    const verdict = judged.get(name);
+    return verdict === undefined ? [] : [{ ...hit, similarity: round6(hit.similarity), ...verdict }];
   });
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { limits } from "../limits.ts";
-import { type Chunk, chunkDocument, embeddingInput, smallTokens, targetTokens } from "./chunk.ts";
+import { type Chunk, chunkDocument, embeddingInput, mostCharsPerToken, smallTokens, targetTokens } from "./chunk.ts";
 import { ParseError, parseDocument } from "./parse.ts";
 
 /** The simplest encoder: a token is a word of up to ten characters. */
@@ -146,4 +146,24 @@ test("chunks of HTML hold all of its text, within the ranges that they name", ()
       }
     }),
   );
+});
+
+test("no passage is longer than its tokens can say, although the encoder takes a word of any length for one token", () => {
+  const wordTokens = { ...options, countTokens: (text: string) => text.match(/\S+/g)?.length ?? 0 };
+  const bodies = [
+    "x".repeat(100_000),
+    Array.from({ length: 400 }, () => "y".repeat(300)).join(" "),
+    `a${" ".repeat(50_000)}b`,
+    `a\n${" \n".repeat(50_000)}b`,
+    `e${"\u0301".repeat(50_000)}`,
+    `${"z".repeat(3_000)}\n\n`.repeat(20),
+  ];
+  for (const body of bodies) {
+    const chunks = chunkDocument(parseDocument(body, "text/plain"), wordTokens);
+    for (const { text, tokens } of chunks) {
+      expect(text.length).toBeLessThanOrEqual(tokens * mostCharsPerToken);
+      expect(tokens).toBeLessThanOrEqual(options.maxTokens);
+    }
+    expect(chunks.map(({ text }) => text.replace(/\s/g, "")).join("")).toBe(body.replace(/\s/g, ""));
+  }
 });

@@ -15,6 +15,12 @@ export const targetTokens = 200;
 /** A last chunk of a section with fewer tokens joins the one before it, when both fit the encoder together. */
 export const smallTokens = 40;
 
+/**
+ * So many characters count as a token at least, whatever the encoder counts: to some a word of any length is one token and white space
+ * is none, and a passage of a megabyte would pass every budget. Text that people read has about five. UTF-16 code units.
+ */
+export const mostCharsPerToken = 16;
+
 /** A block longer than this is cut without being measured first, UTF-16 code units. */
 const measuredChars = 20_000;
 
@@ -29,7 +35,7 @@ export interface Chunk {
   /** UTF-16 offsets into the body; the end is exclusive. */
   readonly startChar: number;
   readonly endChar: number;
-  /** Tokens of `text`. */
+  /** Tokens of `text`; at least one for {@link mostCharsPerToken} characters. */
   readonly tokens: number;
 }
 
@@ -123,7 +129,10 @@ class SectionPacker {
     this.#body = body;
     this.#section = section;
     this.#headingPath = section[0]?.headingPath ?? [];
-    this.#count = (text) => options.countTokens(visibleText(text));
+    this.#count = (text) => {
+      const visible = visibleText(text).trim();
+      return Math.max(options.countTokens(visible), Math.ceil(visible.length / mostCharsPerToken));
+    };
     const context = options.countTokens(embeddingInput(options.title, this.#headingPath, ""));
     this.#hardTokens = options.maxTokens - context;
     if (this.#hardTokens < options.maxTokens / 8) {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { afterEach, expect, test } from "vitest";
 import { AppError } from "#core/errors.ts";
+import { signalOf } from "./deadline.ts";
 import { makeServer, type ServerOptions } from "./server.ts";
 
 const opened: FastifyInstance[] = [];
@@ -114,6 +115,26 @@ test("a handler that takes longer than its deadline is answered for", async () =
   const answer = await app.inject("/slow");
   expect(answer.json()).toEqual(problem("deadline-exceeded", 503));
   expect(answer.headers["retry-after"]).toBe("1");
+});
+
+test("a handler of a request with a body has the same deadline, and what it says later goes nowhere", async () => {
+  const lines: string[] = [];
+  const app = server({ deadlineMs: 50, logLevel: "warn", logStream: { write: (line) => void lines.push(line) } });
+  const late = Promise.withResolvers<object>();
+  let signal: AbortSignal | undefined;
+  app.post("/slow", (request) => {
+    signal = signalOf(request);
+    return late.promise;
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  // Over a real connection: there a request with a body ends before its handler begins.
+  const answer = await fetch(`${url}/slow`, { method: "POST", headers: json, body: "{}" });
+  expect(await answer.json()).toEqual(problem("deadline-exceeded", 503));
+  expect(answer.headers.get("retry-after")).toBe("1");
+  expect(signal?.aborted).toBe(true);
+  late.resolve({ text: "too late" });
+  expect((await fetch(`${url}/things/1`)).status).toBe(200);
+  expect(lines.filter((line) => line.includes("too late"))).toEqual([]);
 });
 
 test("the log holds no token, no query, no body and no path", async () => {

@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { AppError, problems } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
 import { followConnections } from "./connections.ts";
+import { keepDeadline } from "./deadline.ts";
 import { parseJson } from "./json.ts";
 import { rememberRoutes } from "./methods.ts";
 import { appErrorOf, pathSegmentChars, problemOf, problemType, retryAfterOf } from "./problem.ts";
@@ -83,6 +84,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     // A request target has no fragment (RFC 9112, section 3.2); the router would cut it off and act on a shorter id.
     if (request.raw.url?.includes("#") === true) throw new AppError("malformed-request");
   });
+  keepDeadline(app, options.deadlineMs);
   app.addHook("onSend", async (_request, reply) => {
     // A connection that was busy when the shutdown began would otherwise stay open, and hold it up, for a next request.
     if (closing) reply.header("connection", "close");

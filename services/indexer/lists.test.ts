@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { accessOf } from "#core/access/acl.ts";
+import { keyOf, putOf } from "#test/kit/documents.ts";
 import { openIndexer, page } from "#test/kit/indexer.ts";
 import { cursorOf } from "./cursor.ts";
 
@@ -181,4 +183,33 @@ test("a disabled principal is out before the token expires, agents too, and come
   }
   expect((await set("sam", "user:carol", { disabled: "yes" })).body.pointer).toBe("/disabled");
   expect((await set("sam", "user:carol", { disabled: true, user: "x" })).body.code).toBe("identity-in-request");
+});
+
+test("a list that passes over many hidden documents gives everybody else their turn in between", async () => {
+  const { ledger } = indexer;
+  const access = accessOf([{ access_type: "grant", type: "user", value: "somebody" }], []);
+  for (let i = 0; i < 510; i++) await ledger.putDocument({ ...putOf(keyOf(`hidden-${i}`, "support")), access });
+  let turns = 0;
+  let over = false;
+  const turn = () => {
+    turns += 1;
+    if (!over) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const list = ledger.list.bind(ledger);
+  const turnsOfReads: number[] = [];
+  const spy = vi.spyOn(ledger, "list").mockImplementation((query) => {
+    turnsOfReads.push(turns);
+    return list(query);
+  });
+  try {
+    expect((await ask("carol", "/v1/documents?source=support")).body.documents).toEqual([
+      { source: "support", id: "s" },
+    ]);
+  } finally {
+    over = true;
+    spy.mockRestore();
+  }
+  expect(turnsOfReads.length).toBeGreaterThan(1);
+  expect(new Set(turnsOfReads).size).toBe(turnsOfReads.length);
 });

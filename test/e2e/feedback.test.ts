@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { limits } from "#core/limits.ts";
-import { type RunningService, startService } from "#services/compose.ts";
+import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import type { RunningService } from "#services/process/serve.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 
 let dataDir: string;

@@ -8,8 +8,11 @@ import { nobody } from "#core/access/acl.ts";
 import { chunkIdOf } from "#core/ingest/chunk-id.ts";
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { IndexQuery } from "#core/ports/index.ts";
-import { openPorts, type Ports, type RunningService, serve, serverFor } from "#services/compose.ts";
+import { serverFor } from "#services/compose.ts";
 import { defaultConfig, type ServiceConfig } from "#services/config.ts";
+import { openPorts } from "#services/ports/open-ports.ts";
+import type { Ports } from "#services/ports/ports.ts";
+import { type RunningService, serve } from "#services/process/serve.ts";
 import { type TestEncoder, testEncoder } from "#test/kit/encoder.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { run } from "#services/cli/eval/eval.ts";
 import { run as sync } from "#services/cli/sync/sync.ts";
-import { type RunningService, startService } from "#services/compose.ts";
+import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import type { RunningService } from "#services/process/serve.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 
 // From an answer over a judgement to a case that the same gate runs.

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
-import { openPorts, type RunningService, serve, serverFor } from "#services/compose.ts";
+import { serverFor } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import { openPorts } from "#services/ports/open-ports.ts";
+import { type RunningService, serve } from "#services/process/serve.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 
 const routes: { method: string; url: string; isPublic: boolean }[] = [];

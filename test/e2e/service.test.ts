@@ -7,8 +7,10 @@ import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { AppError } from "#core/errors.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { retrieveResponseSchema } from "#core/retrieval/response.ts";
-import { openPorts, type RunningService, serve, serverFor, startService } from "#services/compose.ts";
+import { serverFor, startService } from "#services/compose.ts";
 import { defaultConfig, type ServiceConfig } from "#services/config.ts";
+import { openPorts } from "#services/ports/open-ports.ts";
+import { type RunningService, serve } from "#services/process/serve.ts";
 import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
 
 // The whole service, over HTTP, as people use it.

@@ -7,8 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { type HttpClient, httpClient } from "#services/cli/http-client.ts";
 import { run as sync, syncFolder } from "#services/cli/sync/sync.ts";
-import { type RunningService, startService } from "#services/compose.ts";
+import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import type { RunningService } from "#services/process/serve.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 
 // What `reticent sync` sends, request by request, and what it says of the answers.

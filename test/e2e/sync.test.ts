@@ -12,8 +12,9 @@ import { readQuestions } from "#services/cli/demo/questions.ts";
 import { httpClient } from "#services/cli/http-client.ts";
 import { run as sync } from "#services/cli/sync/sync.ts";
 import type { Terminal } from "#services/cli/terminal.ts";
-import { type RunningService, startService } from "#services/compose.ts";
+import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
+import type { RunningService } from "#services/process/serve.ts";
 
 const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const examples = here("examples");

@@ -1,3 +1,5 @@
+import { inBlocks } from "./blocks.ts";
+
 /**
  * Positions of the highest numbers above a bound, at most `limit`, best first. Equal numbers keep the order of their positions,
  * so the result depends on nothing but the numbers.
@@ -8,13 +10,19 @@ export function best(values: Float64Array, limit: number, above = 0): Int32Array
   const heap = new Heap(size);
   // Most numbers fall below the worst of those kept: one comparison for each of them. Later positions lose a tie.
   let bound = above;
-  for (let position = 0; position < values.length; position++) {
-    const value = values[position] ?? 0;
-    if (!(value > bound)) continue;
-    const worst = heap.take(value, position);
-    if (worst !== undefined) bound = worst;
-  }
+  inBlocks(values.length, (from, to) => {
+    for (let at = next(values, from, to, bound); at < to; at = next(values, at + 1, to, bound)) {
+      const worst = heap.take(values[at] ?? 0, at);
+      if (worst !== undefined) bound = worst;
+    }
+  });
   return heap.sorted();
+}
+
+/** The first position from `from` on with a number above the bound, or `to`. */
+function next(values: Float64Array, from: number, to: number, bound: number): number {
+  for (let position = from; position < to; position++) if ((values[position] ?? 0) > bound) return position;
+  return to;
 }
 
 /** Keeps the best so far. The worst of them, of equal ones the last, lies at the root. */

@@ -1,6 +1,7 @@
 import { neighbourCount } from "#core/ports/index.ts";
 import { round6 } from "#core/retrieval/round.ts";
 import { best } from "./best.ts";
+import { inBlocks } from "./blocks.ts";
 import type { Selection } from "./selection.ts";
 import type { Space } from "./space.ts";
 import { cosine } from "./vectors.ts";
@@ -60,9 +61,11 @@ export function neighbours(space: Space, { slots, owners }: Selection, position:
   const centre = space.exact.of(slots[position] ?? 0);
   const products = space.scratch.neighbours.take(slots.length);
   space.coarse.scan(space.coarse.coarse(centre), slots, products);
+  // The chunks of a document stand side by side.
   const owner = owners[position];
-  for (let other = 0; other < owners.length; other++) {
-    if (owners[other] === owner) products[other] = Number.NEGATIVE_INFINITY;
+  for (let other = position; other >= 0 && owners[other] === owner; other--) products[other] = Number.NEGATIVE_INFINITY;
+  for (let other = position; other < owners.length && owners[other] === owner; other++) {
+    products[other] = Number.NEGATIVE_INFINITY;
   }
   const candidates = best(products, fewest, Number.NEGATIVE_INFINITY);
   const nearest = bestExact(candidates, (other) => cosine(space.exact.of(slots[other] ?? 0), centre)).slice(
@@ -83,22 +86,31 @@ function bestExact(positions: Int32Array, exactOf: (position: number) => number)
 /** Mean and standard deviation of the coarse cosines, summed in the order of the positions. */
 function spread(products: Float64Array, scale: number): DenseResult["similarity"] {
   if (products.length === 0) return { mean: 0, deviation: 0 };
-  // Two sums of each kind, in a fixed order: additions that do not wait for each other.
-  let evenSum = 0;
-  let oddSum = 0;
-  let evenSquares = 0;
-  let oddSquares = 0;
-  for (let position = 0; position < products.length; position += 2) {
+  const sums = new Float64Array(4);
+  inBlocks(products.length, (from, to) => addUp(products, from, to, sums));
+  const sum = (sums[0] ?? 0) + (sums[1] ?? 0);
+  const squares = (sums[2] ?? 0) + (sums[3] ?? 0);
+  const mean = sum / products.length;
+  const variance = Math.max(0, squares / products.length - mean * mean);
+  return { mean: round6(mean * scale), deviation: round6(Math.sqrt(variance) * scale) };
+}
+
+/** Adds to the sums of even and of odd places, then to those of their squares: in a fixed order, and additions do not wait for each other. */
+function addUp(products: Float64Array, from: number, to: number, sums: Float64Array): void {
+  let evenSum = sums[0] ?? 0;
+  let oddSum = sums[1] ?? 0;
+  let evenSquares = sums[2] ?? 0;
+  let oddSquares = sums[3] ?? 0;
+  for (let position = from; position < to; position += 2) {
     const even = products[position] ?? 0;
-    const odd = position + 1 < products.length ? (products[position + 1] ?? 0) : 0;
+    const odd = position + 1 < to ? (products[position + 1] ?? 0) : 0;
     evenSum += even;
     oddSum += odd;
     evenSquares += even * even;
     oddSquares += odd * odd;
   }
-  const sum = evenSum + oddSum;
-  const squares = evenSquares + oddSquares;
-  const mean = sum / products.length;
-  const variance = Math.max(0, squares / products.length - mean * mean);
-  return { mean: round6(mean * scale), deviation: round6(Math.sqrt(variance) * scale) };
+  sums[0] = evenSum;
+  sums[1] = oddSum;
+  sums[2] = evenSquares;
+  sums[3] = oddSquares;
 }

@@ -77,13 +77,16 @@ export class Int8Slab {
   /** The coarse form of a unit vector. */
   coarse(vector: Float32Array): CoarseQuery {
     let highest = 0;
-    for (const value of vector) highest = Math.max(highest, Math.abs(value));
+    for (let i = 0; i < vector.length; i++) highest = Math.max(highest, Math.abs(vector[i] ?? 0));
     const scale = highest / queryLevels;
-    const numbers = Int8Array.from(vector, (value) => (scale > 0 ? Math.round(value / scale) : 0));
+    const numbers = new Int8Array(vector.length);
     let square = 0;
-    vector.forEach((value, i) => {
-      square += (value - (numbers[i] ?? 0) * scale) ** 2;
-    });
+    for (let i = 0; i < vector.length; i++) {
+      const value = vector[i] ?? 0;
+      const number = scale > 0 ? Math.round(value / scale) : 0;
+      numbers[i] = number;
+      square += (value - number * scale) ** 2;
+    }
     // Cauchy and Schwarz, with the coarsest row there can be and lengths that are 1 within a hundredth.
     const rowError = Math.sqrt(this.#dimensions) / (2 * rowLevels);
     return { numbers, scale, error: 1.01 * (Math.sqrt(square) * (1 + rowError) + rowError) };

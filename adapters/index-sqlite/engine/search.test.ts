@@ -78,6 +78,39 @@ test("a search gives what the plain formulas give, over every selected chunk", (
   );
 });
 
+test("a space that was searched gives the next search nothing of the last one, with and without neighbours", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ vector, words }), { minLength: 2, maxLength: 20 }),
+      fc.array(vector, { minLength: 2, maxLength: 4 }),
+      (chunks, queries) => {
+        const filled = (): Space => {
+          const space = new Space(dimensions);
+          for (const [handle, chunk] of chunks.entries()) {
+            const terms = new Map(chunk.words.map((word) => [word, 1]));
+            const lexical = { chunk: 0, chunkId: `${handle}`, terms, termCount: terms.size };
+            space.add(handle, chunk.vector, pack([lexical]));
+          }
+          return space;
+        };
+        const ask = (space: Space, vectorAsked: Float32Array, limit: number) =>
+          search(space, selectionOf(space, Int32Array.from(chunks.keys())), {
+            fingerprint: "f",
+            vector: vectorAsked,
+            terms: ["water", "sensor", "holiday"],
+            limit,
+            density: limit > 1,
+            selection: 1,
+          });
+        const used = filled();
+        for (const [i, query] of queries.entries())
+          expect(ask(used, query, i + 1)).toEqual(ask(filled(), query, i + 1));
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
 test("the dense half finds at least 999 of 1,000 of the exact best, also among many that are nearly the same", () => {
   const size = 6_000;
   const limit = 100;

@@ -1,7 +1,7 @@
 import { Int8Slab } from "./int8-slab.ts";
 import { unpack } from "./packed.ts";
 import { Postings } from "./postings.ts";
-import { Scratch } from "./scratch.ts";
+import { Marks, Scratch } from "./scratch.ts";
 import { grown } from "./term-table.ts";
 import { ExactVectors, vectorProblem } from "./vectors.ts";
 
@@ -17,7 +17,12 @@ export class Space {
   readonly exact: ExactVectors;
   readonly coarse: Int8Slab;
   /** One for each array that a search needs at the same time. */
-  readonly scratch = { products: new Scratch(), neighbours: new Scratch(), scores: new Scratch() } as const;
+  readonly scratch = {
+    products: new Scratch(),
+    neighbours: new Scratch(),
+    scores: new Scratch(),
+    rows: new Marks(),
+  } as const;
   readonly chunkIds: string[] = [];
   /** Number of the chunk in its document, per slot. */
   numbers = new Int32Array(64);

@@ -1,4 +1,5 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { reading } from "#adapters/sqlite/transaction.ts";
 import type { TokenOutputs } from "#core/ports/index.ts";
 import type { MatchAnswer, MatchRequest } from "./protocol.ts";
 import { TokenMatcher } from "./token-matcher.ts";
@@ -51,7 +52,8 @@ export class StoredTokens {
   }
 
   match({ query, chunkIds, fingerprint }: MatchRequest): MatchAnswer {
-    return matchStored(this.#matcher, query, readTokens(this.#statement, chunkIds, fingerprint));
+    const stored = reading(this.#database, () => readTokens(this.#statement, chunkIds, fingerprint));
+    return matchStored(this.#matcher, query, stored);
   }
 
   close(): void {

@@ -14,7 +14,14 @@ export interface HealthOptions {
   readonly isClosing: () => boolean;
   /** False while the ledger refuses writes. */
   readonly isWritable: () => boolean;
+  /** False for a process that answers no questions: that they could not be answered is then told, and no reason to send it no requests. */
+  readonly answers: boolean;
+  /** Present where there are other processes: rejects with why this one has fallen behind them. */
+  readonly catchUp?: () => Promise<void>;
 }
+
+/** How long `/readyz` repeats what it last saw of the other processes, ms. */
+const lookAgainMs = 500;
 
 /**
  * /healthz: the process answers. /readyz: codes only, for anybody; 503 when questions cannot be answered. /v1/status: what is in force,
@@ -22,8 +29,21 @@ export interface HealthOptions {
  * another tenant, so it goes to the log only.
  */
 export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
-  const { policy, models, clock, isClosing, isWritable } = options;
+  const { policy, models, clock, isClosing, isWritable, answers } = options;
   const startedAt = clock();
+  let looked: { readonly at: number; readonly code: Promise<string | undefined> } | undefined;
+  /** Anybody may ask, so the ledger is asked once for all of them. */
+  const behindCode = (): Promise<string | undefined> => {
+    if (options.catchUp === undefined) return Promise.resolve(undefined);
+    if (looked === undefined || clock() - looked.at >= lookAgainMs) {
+      const code = options.catchUp().then(
+        () => undefined,
+        (error: unknown) => (error instanceof AppError ? error.code : "internal"),
+      );
+      looked = { at: clock(), code };
+    }
+    return looked.code;
+  };
 
   app.get("/healthz", { config: { public: true } }, async () => ({ status: "ok" }));
 
@@ -35,6 +55,11 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     // Questions are still answered, and it is them that a load balancer asks about.
     if (!isWritable()) codes.push("ledger-unwritable");
     let ready = !isClosing();
+    const behind = await behindCode();
+    if (behind !== undefined) {
+      ready = false;
+      codes.push(behind);
+    }
     if (!ready) codes.push("shutting-down");
     // Of any encoder in use; whether questions are answered is asked below.
     codes.push(...models.problems());
@@ -42,7 +67,7 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     try {
       models.answering();
     } catch (error) {
-      ready = false;
+      ready &&= !answers;
       const code = error instanceof AppError ? error.code : "internal";
       if (codes.every((told) => told !== code && told !== "embedding-drift")) codes.push(code);
     }

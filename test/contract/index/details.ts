@@ -112,8 +112,9 @@ export function detailsContract(name: string, open: (live: LiveDocuments) => Pro
       expect((await index.matchTokens?.(query, asked, fingerprint))?.size).toBe(0);
     });
 
-    test("embeddings are given back to their tenant and fingerprint alone, as long as a generation holds them", async () => {
+    test("embeddings are given back to their source and fingerprint alone, as long as a generation holds them", async () => {
       if (index.embeddings === undefined) return;
+      const wiki = { tenant: "halden", source: keyOf("a").source };
       const keys = ["aa", "bb", "cc"].map((byte) => byte.repeat(32));
       const outputs = { dimensions: 3, vectors: Int8Array.of(127, 0, -127) };
       const withKeys = (id: string, tenant: string, of = "model-a") => {
@@ -137,14 +138,15 @@ export function detailsContract(name: string, open: (live: LiveDocuments) => Pro
         [second, { vector: direction(10), tokenOutputs: outputs }],
       ];
       const asked = [third, "dd".repeat(32), second];
-      expect([...(await index.embeddings("halden", "model-a", asked))]).toEqual(expected);
-      expect((await index.embeddings("marlow", "model-a", asked)).size).toBe(0);
-      expect((await index.embeddings("halden", "model-b", asked)).size).toBe(0);
+      expect([...(await index.embeddings(wiki, "model-a", asked))]).toEqual(expected);
+      expect((await index.embeddings({ ...wiki, source: "finance" }, "model-a", asked)).size).toBe(0);
+      expect((await index.embeddings({ ...wiki, tenant: "marlow" }, "model-a", asked)).size).toBe(0);
+      expect((await index.embeddings(wiki, "model-b", asked)).size).toBe(0);
       index = await opened.reopen();
       await index.remove(keyOf("a"), 1, "model-a");
-      expect([...((await index.embeddings?.("halden", "model-a", asked)) ?? [])]).toEqual(expected);
+      expect([...((await index.embeddings?.(wiki, "model-a", asked)) ?? [])]).toEqual(expected);
       await index.remove(keyOf("b"), 1, "model-a");
-      expect((await index.embeddings?.("halden", "model-a", asked))?.size).toBe(0);
+      expect((await index.embeddings?.(wiki, "model-a", asked))?.size).toBe(0);
     });
 
     test("token outputs that are no whole number of rows are refused and nothing is stored", async () => {

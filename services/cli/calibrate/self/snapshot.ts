@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { backup, DatabaseSync } from "node:sqlite";
 import { openDatabase } from "#adapters/sqlite/open.ts";
-import { databaseFile } from "#services/compose.ts";
+import { databaseFile } from "#services/ports/data-directory.ts";
 import { CommandError, UsageError } from "../../terminal.ts";
 
 // Copies hold what the data directory holds: gone when the process ends, also when it is told to stop in the middle.

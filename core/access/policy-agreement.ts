@@ -1,0 +1,72 @@
+import { AppError } from "../errors.ts";
+import type { Policy } from "../ports/policy.ts";
+import type { PolicyRevisions } from "../ports/policy-revisions.ts";
+
+/** What {@link makePolicyAgreement} works on. */
+export interface PolicyAgreementOptions {
+  readonly revisions: PolicyRevisions;
+  readonly policy: Pick<Policy, "lastGood"> & {
+    /** Looks at the folder now. */
+    poll(): Promise<void>;
+  };
+}
+
+/** Keeps the processes of a deployment under one policy. */
+export interface PolicyAgreement {
+  /**
+   * Resolves when this process answers under the revision that the deployment has agreed on. A revision that this process is the first to see is
+   * agreed on here: from then on no process answers under the one before, so an edit that revokes holds everywhere at once.
+   * @throws AppError `policy-outdated` when the folder of this process does not hold that revision, `ledger-unavailable`
+   */
+  confirm(): Promise<void>;
+}
+
+/** Lost races for the compare-and-set after which the next request is to try. */
+const attempts = 4;
+
+/**
+ * The rule that tells a newer folder from an older copy of it: a revision that was never in force is new; one that was in force and was replaced is
+ * an old copy, unless this process itself saw its folder change to it from the agreed one (somebody went back). At a start there is nothing that it
+ * saw, so an old revision has to be changed, if only in a comment, to come into force again.
+ */
+export function makePolicyAgreement({ revisions, policy }: PolicyAgreementOptions): PolicyAgreement {
+  /** The agreed revision that this process was last in step with. */
+  let inStep: string | undefined;
+  return {
+    async confirm() {
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        // Read before the folder's: what is agreed after this is after the start of the request.
+        let mine = policyRevision(policy);
+        let { current, isSuperseded } = await revisions.read(mine);
+        if (current !== mine && current !== inStep) {
+          // Another process saw more than this one did at its last look.
+          await policy.poll();
+          mine = policyRevision(policy);
+          ({ current, isSuperseded } = await revisions.read(mine));
+        }
+        if (current === mine) {
+          inStep = mine;
+          return;
+        }
+        const wentBack = current !== undefined && current === inStep;
+        if (isSuperseded && !wentBack) {
+          throw new AppError("policy-outdated", {
+            detail: "the policy folder of this process holds a revision that was replaced",
+            retryAfterS: 1,
+          });
+        }
+        if (await revisions.agree(current, mine)) {
+          inStep = mine;
+          return;
+        }
+      }
+      throw new AppError("policy-outdated", { detail: "the policy keeps changing", retryAfterS: 1 });
+    },
+  };
+}
+
+/** One name for everything in the folder that decides an answer: access and trust. */
+function policyRevision(policy: Pick<Policy, "lastGood">): string {
+  const { revision, trustRevision } = policy.lastGood();
+  return `${revision}-${trustRevision}`;
+}

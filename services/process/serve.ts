@@ -1,0 +1,189 @@
+import { lookup } from "node:dns/promises";
+import type { FastifyInstance } from "fastify";
+import { makePolicyAgreement } from "#core/access/policy-agreement.ts";
+import { openPinnedModel, type PinnedModel } from "#core/embedding/pinned.ts";
+import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
+import { type DocumentChanges, documentChanges } from "#core/ingest/changes.ts";
+import { makeReconciler, type Reconciler } from "#core/ingest/reconciler.ts";
+import { giveUp } from "#core/ingest/worker.ts";
+import type { JobQueue } from "#core/ports/queue.ts";
+import { makeRetrieve } from "#core/retrieval/retrieve.ts";
+import type { ServiceConfig } from "#services/config.ts";
+import { authPlugin } from "#services/http/auth.ts";
+import { bodyBudgetPlugin } from "#services/http/body-budget.ts";
+import { inStepPlugin } from "#services/http/in-step.ts";
+import { rateLimitPlugin } from "#services/http/rate-limit.ts";
+import { indexerApp } from "#services/indexer/app.ts";
+import { type WatchedLedger, watchWrites } from "#services/indexer/write-health.ts";
+import { logModel } from "#services/log.ts";
+import type { Ports } from "#services/ports/ports.ts";
+import { queryApp } from "#services/query/app.ts";
+import { healthRoutes } from "#services/query/routes/health.ts";
+import { follow } from "./follow.ts";
+import { type Duties, dutiesOf } from "./roles.ts";
+
+/** A service that answers. */
+export interface RunningService {
+  /** Base URL, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly app: FastifyInstance;
+  /**
+   * Stops taking requests, finishes what is in flight (for at most the deadline) and what is being indexed, then closes everything. A second
+   * call waits for the first.
+   */
+  close(): Promise<void>;
+}
+
+/** What the parts of one process share. */
+interface Process {
+  readonly ports: Ports;
+  readonly config: ServiceConfig;
+  readonly app: FastifyInstance;
+  readonly duties: Duties;
+  readonly models: PinnedModel;
+  readonly changes: DocumentChanges;
+  readonly written: WatchedLedger;
+}
+
+/** Puts what the process's role asks for on top of the ports, and listens. */
+export async function serve(ports: Ports, config: ServiceConfig, app: FastifyInstance): Promise<RunningService> {
+  const models = await openPinnedModel({
+    ledger: ports.ledger,
+    probes: ports.probes,
+    configured: ports.embedder,
+    ...(ports.previousEmbedder === undefined ? {} : { previous: ports.previousEmbedder }),
+    clock: ports.clock,
+    onEvent: (event) => logModel(app, event),
+  }).catch(async (error: unknown) => {
+    await ports.close();
+    throw error;
+  });
+  const duties = dutiesOf(config.role);
+  const written = watchWrites(ports.ledger);
+  const process: Process = { ports, config, app, duties, models, changes: documentChanges(), written };
+  const queue = duties.takesIn || duties.indexes ? openQueue(process) : undefined;
+  const reconciler = duties.indexes && queue !== undefined ? reconcilerOf(process, queue) : undefined;
+  // Whoever does not sweep still has to learn of a change of the model, and to ask its own encoders the probes.
+  const following =
+    reconciler === undefined
+      ? follow(
+          () => models.observe(),
+          config.sweepMs,
+          (error) => app.log.warn({ err: error }, "the deployment's model could not be looked up"),
+        )
+      : undefined;
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      await app.close();
+      await following?.stop();
+      await reconciler?.stop();
+      await queue?.close();
+      await ports.close();
+    })();
+    return closing;
+  };
+
+  try {
+    await registerRoutes(process, queue, () => closing !== undefined);
+    if (duties.indexes) queue?.start(makePinnedWorker(ingestParts(process), models));
+    reconciler?.start();
+    const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
+    return { url, app, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function registerRoutes(process: Process, queue: JobQueue | undefined, isClosing: () => boolean): Promise<void> {
+  const { ports, config, app, duties, models, written } = process;
+  const { ledger, index, policy, verifier, traces, clock } = ports;
+  const fingerprint = () => models.active();
+  await app.register(authPlugin, { verifier, ledger });
+  await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
+  const catchUp = catchUpOf(process);
+  if (catchUp !== undefined) await app.register(inStepPlugin, { catchUp });
+  await app.register(bodyBudgetPlugin);
+  await app.register(healthRoutes, {
+    policy,
+    models,
+    clock,
+    isClosing,
+    isWritable: written.isWritable,
+    answers: duties.answers,
+    ...(catchUp === undefined ? {} : { catchUp }),
+  });
+  if (duties.answers) {
+    const retrieve = makeRetrieve({
+      policy,
+      embedder: () => models.answering(),
+      index,
+      ledger,
+      recheck: ports.recheck,
+      traces,
+      clock,
+      deadlineMs: config.deadlineMs,
+      traceEveryChunk: config.traceEveryChunk ?? false,
+    });
+    await app.register(queryApp, { retrieve, traces, policy, ledger, fingerprint, clock });
+  }
+  if (duties.takesIn && queue !== undefined) {
+    await app.register(indexerApp, {
+      ledger: written.ledger,
+      index,
+      policy,
+      queue,
+      changes: process.changes,
+      fingerprint,
+      written: () => models.written(),
+      recheck: ports.recheck,
+      waitMs: Math.floor(config.deadlineMs * 0.9),
+    });
+  }
+}
+
+/** How this process keeps in step with others; `undefined` when there are none. */
+function catchUpOf({ ports: { revisions, policy }, models }: Process): (() => Promise<void>) | undefined {
+  if (revisions === undefined) return undefined;
+  const agreement = makePolicyAgreement({ revisions, policy });
+  return async () => {
+    await Promise.all([agreement.confirm(), models.look()]);
+  };
+}
+
+function ingestParts({ ports: { ledger, index, clock }, changes }: Process) {
+  return { ledger, index, clock, changes };
+}
+
+function openQueue(process: Process): JobQueue {
+  const { ports, app, models } = process;
+  return ports.openQueue({
+    onGiveUp: giveUp({ ...ingestParts(process), active: () => models.active() }),
+    onError: (key, error) => {
+      if (key === undefined)
+        app.log.warn({ err: error }, "the queue has a trouble; the reconciler repairs what it loses");
+      else app.log.warn({ source: key.source, err: error }, "indexing failed, will be tried again");
+    },
+  });
+}
+
+function reconcilerOf({ ports, config, app, models }: Process, queue: JobQueue): Reconciler {
+  return makeReconciler({
+    ledger: ports.ledger,
+    index: ports.index,
+    queue,
+    fingerprints: () => models.written(),
+    advance: (lagging) => models.advance(lagging),
+    clock: ports.clock,
+    graceMs: config.graceMs,
+    sweepMs: config.sweepMs,
+    onError: (error) => app.log.error({ err: error }, "reconciler sweep failed"),
+    ...(ports.maintain === undefined ? {} : { maintain: ports.maintain }),
+  });
+}
+
+/** `localhost` as one address: Fastify would open a second server for the other one, and close that without finishing its requests. */
+async function oneAddress(host: string): Promise<string> {
+  return host === "localhost" ? (await lookup(host)).address : host;
+}
