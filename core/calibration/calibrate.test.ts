@@ -3,6 +3,7 @@ import { samplesOf } from "#test/kit/samples.ts";
 import { areaUnderRiskCoverage, brierScore, expectedCalibrationError, logLoss, riskCoverage } from "./abstention.ts";
 import { seededRandom } from "./bootstrap.ts";
 import { calibrate } from "./calibrate.ts";
+import { defaultThreshold } from "./figures.ts";
 import { type FitPart, groupFolds, groupOf, outOfFold, randomFolds } from "./folds.ts";
 import { fitModel, probability } from "./linear-model.ts";
 import { auroc, ones, type Scored } from "./metrics.ts";
@@ -157,4 +158,28 @@ test("a baseline that is better beyond noise is found out; the very same fit, wh
   const blind = calibrate(samples, { ...settings, without: ["cosine", "bm25", "missing"], baseline: model });
   expect(blind.report.baseline?.worse).toContain("auroc");
   expect(blind.report.baseline?.worse).toContain("log_loss");
+});
+
+test("what answerable questions have to spare is spent against false answers: they pass the default threshold in the share asked for", () => {
+  const samples = samplesOf(300);
+  const at = (answering?: number) => {
+    const { model, report } = calibrate(samples, {
+      ...settings,
+      rescale: true,
+      ...(answering === undefined ? {} : { answering }),
+    });
+    const point = report.figures.operating_points.find(({ threshold }) => threshold === defaultThreshold);
+    return { model, answered: point?.answered_answerable.value ?? 0, wrong: point?.answered_unanswerable.value ?? 1 };
+  };
+  const plain = at();
+  const lowered = at(0.6);
+  expect(plain.answered).toBeGreaterThan(0.67);
+  expect(Math.abs(lowered.answered - 0.6)).toBeLessThan(0.05);
+  expect(lowered.wrong).toBeLessThan(plain.wrong);
+  expect(lowered.model.features).toEqual(plain.model.features);
+  expect(lowered.model.bias).toBeLessThan(plain.model.bias);
+  // Nothing is raised where there is nothing to spare.
+  expect(at(0.99).model).toEqual(plain.model);
+  expect(() => calibrate(samples, { ...settings, answering: 0.9 })).toThrow("needs rescaling");
+  expect(() => calibrate(samples, { ...settings, rescale: true, answering: 1 })).toThrow("between 0 and 1");
 });

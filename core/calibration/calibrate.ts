@@ -1,4 +1,5 @@
 import { round6 } from "../retrieval/round.ts";
+import { CalibrationError } from "./error.ts";
 import {
   type AbstentionCurves,
   type AbstentionFigures,
@@ -72,7 +73,13 @@ export interface CalibrationReport {
   readonly baseline: (Comparison & { readonly figures: AbstentionFigures }) | null;
   /** Features that have the same value in all questions, and so no place in the model. */
   readonly constant_features: readonly string[];
-  readonly settings: { readonly regularisation: number; readonly balanced: boolean; readonly rescale: boolean };
+  readonly settings: {
+    readonly regularisation: number;
+    readonly balanced: boolean;
+    readonly rescale: boolean;
+    /** `null` when the log odds stay where the fit put them. */
+    readonly answering: number | null;
+  };
 }
 
 /** Rates of false answers for which a threshold is reported. */
@@ -90,8 +97,14 @@ export function calibrate(
   const all = commonFeatures(samples).filter((name) => settings.without?.includes(name) !== true);
   const constant_features = constantFeatures(samples, all);
   const names = all.filter((name) => !constant_features.includes(name));
-  const { regularisation, balanced, rescale } = settings;
-  const fit = { regularisation, balanced, rescale };
+  const { regularisation, balanced, rescale, answering } = settings;
+  if (answering !== undefined && !(rescale && answering > 0 && answering < 1)) {
+    throw new CalibrationError(
+      "bad-setting",
+      "the share of answered questions lies between 0 and 1, and needs rescaling",
+    );
+  }
+  const fit = { regularisation, balanced, rescale, ...(answering === undefined ? {} : { answering }) };
   // All features constant: the refusal names them.
   const model = fitRescaled(samples, names.length === 0 ? all : names, fit);
   step();
@@ -117,7 +130,7 @@ export function calibrate(
     conformal: settings.conformal === undefined ? null : conformal(settings.conformal),
     baseline: settings.baseline === undefined ? null : against(settings.baseline),
     constant_features,
-    settings: fit,
+    settings: { regularisation, balanced, rescale, answering: answering ?? null },
   };
   step();
   return { model, report };

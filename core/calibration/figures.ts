@@ -18,8 +18,11 @@ import type { Sample } from "./sample.ts";
 export const draws = 1_000;
 export const drawSeed = 20_261_121;
 
-/** Thresholds that every report shows; the service's default among them. */
-export const shownThresholds = [0.5, 0.55, 0.6, 0.7, 0.8, 0.9] as const;
+/** The threshold on confidence that the shipped trust policy names: below it the service abstains. */
+export const defaultThreshold = 0.55;
+
+/** Thresholds that every report shows. */
+export const shownThresholds = [0.5, defaultThreshold, 0.6, 0.7, 0.8, 0.9] as const;
 
 /** What the service would do at one threshold. */
 export interface OperatingPoint {

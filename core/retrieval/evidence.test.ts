@@ -3,9 +3,23 @@ import { candidate } from "#test/kit/candidates.ts";
 import type { ChunkText } from "../ports/index.ts";
 import { weigh } from "./evidence.ts";
 import { type TokenMatches, tokenMatches } from "./late-interaction.ts";
+import { wordingOf } from "./wording.ts";
 
-const tokens = { dimensions: 2, vectors: Int8Array.of(127, 0, 0, 127), words: ["north", "tower"] };
-const question = { text: "north tower", vector: Float32Array.of(1), terms: ["north", "tower"], pairs: [], tokens };
+const tokens = {
+  dimensions: 2,
+  vectors: Int8Array.of(127, 0, 0, 127),
+  words: ["north", "tower"],
+  count: (text: string) => text.split(/\s+/u).filter((word) => word !== "").length,
+};
+const text = "north tower";
+const question = {
+  text,
+  vector: Float32Array.of(1),
+  terms: ["north", "tower"],
+  pairs: [],
+  wording: wordingOf(text),
+  tokens,
+};
 const set = {
   candidates: [candidate("a", 0, { frequencies: [1, 1] }), candidate("b", 0, { frequencies: [1, 0] })],
   statistics: { chunks: 2, documentFrequency: [2, 1], similarity: { mean: 0, deviation: 0 }, neighbours: null },
@@ -27,7 +41,7 @@ const matchTokens = async (): Promise<ReadonlyMap<string, TokenMatches>> =>
 
 test("an index that matches tokens itself leads to the same evidence as one that hands its token outputs out", async () => {
   const handed = await weigh({ texts, tokenOutputs }, "print", set, question, 0.75);
-  const asked = await weigh({ texts, tokenOutputs: async () => new Map(), matchTokens }, "print", set, question, 0.75);
+  const asked = await weigh({ texts, tokenOutputs, matchTokens }, "print", set, question, 0.75);
   expect(asked).toEqual(handed);
   expect(handed).toMatchObject({ ranked: [{ chunkId: "b-0" }, { chunkId: "a-0" }] });
 });
@@ -46,4 +60,12 @@ test("matches that cannot be are a broken index, never a rank", async () => {
       code: "index-unavailable",
     });
   }
+});
+
+test("token outputs of the best hit that are gone mean that something was replaced; of other dimensions, that the index is broken", async () => {
+  const seeing = (found: typeof outputs) =>
+    weigh({ texts, tokenOutputs: async () => found, matchTokens }, "print", set, question, 0.75);
+  expect(await seeing(new Map())).toBe("replaced");
+  const other = new Map([["b-0", { dimensions: 1, vectors: Int8Array.of(127) }]]);
+  await expect(seeing(other)).rejects.toMatchObject({ code: "index-unavailable" });
 });

@@ -1,11 +1,14 @@
 import type { IndexAnswer, TokenOutputs, VectorIndex } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { inverseDocumentFrequency } from "../text/bm25.ts";
+import { bestSentence, passageRows, type SentenceMatch } from "./best-sentence.ts";
 import { brokenIndex, type CandidateSet, type RankedCandidate } from "./candidates.ts";
-import { type Features, featuresOf, hitsRead } from "./features.ts";
+import { type Features, featuresOf } from "./features.ts";
+import { type HitText, hitTextOf } from "./hit-text.ts";
 import { type TokenMatches, tokenMatches, weightedMatch } from "./late-interaction.ts";
-import { type Question, tellingTerms } from "./question.ts";
-import { lateDepth, rank, rerank } from "./rank.ts";
+import type { Question } from "./question.ts";
+import { hitsRead, lateDepth, rank, rerank } from "./rank.ts";
+import { tellingWeights } from "./token-features.ts";
 
 /** What speaks for an answer: the candidates in their final order, and the features of the search. */
 export interface Evidence {
@@ -33,20 +36,57 @@ export async function weigh(
     first.map(({ chunkId }) => chunkId),
     fingerprint,
   );
-  const hitTerms = first.flatMap(({ chunkId, live }) => {
+  const read = first.flatMap(({ chunkId, live }) => {
     const text = texts.get(chunkId);
     if (text !== undefined && text.chunkId !== chunkId) throw brokenIndex(`${chunkId} was answered with another text`);
-    return text === undefined ? [] : [tellingTerms([live.title, ...text.headingPath, text.text].join("\n"))];
+    if (text === undefined) return [];
+    const { title } = live;
+    return [{ chunkId, title, headingPath: text.headingPath, hit: hitTextOf(title, text) }];
   });
-  if (hitTerms.length < first.length) return "replaced";
-  const byChunk = new Map(fused.map(({ chunkId }, place) => [chunkId, late?.matches[place]]));
-  const tokens = late && {
+  if (read.length < first.length) return "replaced";
+  const { terms, pairs, wording } = question;
+  const hits = read.map(({ hit }) => hit);
+  const input = { ranked, statistics: set.statistics, terms, pairs, wording, hits };
+  if (late === undefined || question.tokens === undefined) return { ranked, features: featuresOf(input) };
+  const sentence = await sentenceOf(index, fingerprint, question.tokens, late.weights, read[0]);
+  if (sentence === "replaced") return "replaced";
+  const byChunk = new Map(fused.map(({ chunkId }, place) => [chunkId, late.matches[place]]));
+  const tokens = {
+    words: question.tokens.words,
     weights: late.weights,
     matches: ranked.slice(0, lateDepth).flatMap(({ chunkId }) => byChunk.get(chunkId) ?? []),
+    ...(sentence === undefined ? {} : { sentence }),
   };
-  const { terms, pairs } = question;
-  const input = { ranked, statistics: set.statistics, terms, pairs, hitTerms };
-  return { ranked, features: featuresOf(tokens === undefined ? input : { ...input, tokens }) };
+  return { ranked, features: featuresOf({ ...input, tokens }) };
+}
+
+/** A hit whose text was read. */
+interface ReadHit {
+  readonly chunkId: string;
+  readonly title: string;
+  readonly headingPath: readonly string[];
+  readonly hit: HitText;
+}
+
+/** The best sentence of the first hit, from its token outputs; `undefined` without a hit. */
+async function sentenceOf(
+  index: Pick<VectorIndex, "tokenOutputs">,
+  fingerprint: string,
+  tokens: NonNullable<Question["tokens"]>,
+  weights: readonly number[],
+  first: ReadHit | undefined,
+): Promise<SentenceMatch | undefined | "replaced"> {
+  if (first === undefined) return undefined;
+  const passage = (await index.tokenOutputs([first.chunkId], fingerprint)).get(first.chunkId);
+  if (passage === undefined) return "replaced";
+  if (passage.dimensions !== tokens.dimensions) throw brokenIndex(`${first.chunkId} has other dimensions`);
+  const rows = passageRows(
+    first,
+    first.hit.written,
+    Math.floor(passage.vectors.length / passage.dimensions),
+    tokens.count,
+  );
+  return bestSentence(tokens, passage, rows, tellingWeights(tokens.words, weights));
 }
 
 async function interact(

@@ -2,26 +2,19 @@ import { keyString } from "../document.ts";
 import type { IndexAnswer } from "../ports/index.ts";
 import { highestPossible, inverseDocumentFrequency } from "../text/bm25.ts";
 import type { RankedCandidate } from "./candidates.ts";
-import type { TokenMatches } from "./late-interaction.ts";
-import { weightedMatch } from "./late-interaction.ts";
+import { type HitText, termsOf } from "./hit-text.ts";
+import { meanOf } from "./mean.ts";
+import { hitsRead, lateDepth } from "./rank.ts";
 import { round6 } from "./round.ts";
-
-/** Hits that speak for a query beside the best one. */
-export const hitsRead = 10;
+import { titleFeatures } from "./title-features.ts";
+import { type MetTokens, tokenFeatures } from "./token-features.ts";
+import { hasNumber, isNegated, type Wording, wordingOf } from "./wording.ts";
 
 /**
  * What a confidence is made from, by name; every number depends on visible chunks alone. Kept in the trace. Which names there are depends
  * on the encoder alone: see {@link featureNames}.
  */
 export type Features = Readonly<Record<string, number>>;
-
-/** Query tokens of an encoder that gives token outputs, as far as one search met them. */
-export interface MetTokens {
-  /** Weight of each query token, ≥ 0: the idf of its word over the filter. */
-  readonly weights: readonly number[];
-  /** Matches of the first candidates, in their order. */
-  readonly matches: readonly TokenMatches[];
-}
 
 /** What features are computed from. */
 export interface FeatureInput {
@@ -32,8 +25,9 @@ export interface FeatureInput {
   readonly pairs: readonly (readonly [string, string])[];
   /** The query's terms, in the order of the statistics. */
   readonly terms: readonly string[];
-  /** Analysed words of the first hits, stop words left out, in their order; the first {@link hitsRead} of `ranked` at most. */
-  readonly hitTerms: readonly (readonly string[])[];
+  readonly wording: Wording;
+  /** What the first hits say, in their order; the first {@link hitsRead} of `ranked` at most. */
+  readonly hits: readonly HitText[];
   /** Absent for an encoder without token outputs. */
   readonly tokens?: MetTokens;
 }
@@ -48,10 +42,12 @@ export function featuresOf(input: FeatureInput): Features {
     ...similarityFeatures(ranked, statistics),
     ...lexicalFeatures(ranked, idf),
     ...coverageFeatures(input, idf),
+    ...sentenceFeatures(input, idf),
+    ...wordingFeatures(input, idf),
     ...pairFeatures(input, idf),
     ...agreementFeatures(ranked),
-    ...titleFeatures(ranked),
-    ...(input.tokens === undefined ? {} : tokenFeatures(input.tokens)),
+    ...titleFeatures(input, idf),
+    ...(input.tokens === undefined ? {} : tokenFeatures(ranked, input.tokens)),
   };
   return Object.fromEntries(Object.entries(features).map(([name, value]) => [name, round6(value)]));
 }
@@ -59,12 +55,13 @@ export function featuresOf(input: FeatureInput): Features {
 /** Names of the features of an encoder, in a fixed order. */
 export function featureNames(tokenOutputs: boolean): readonly string[] {
   const statistics = { chunks: 0, documentFrequency: [], similarity: { mean: 0, deviation: 0 }, neighbours: null };
-  const nothing = { ranked: [], statistics, pairs: [], terms: [], hitTerms: [] };
-  return Object.keys(featuresOf(tokenOutputs ? { ...nothing, tokens: { weights: [], matches: [] } } : nothing));
+  const nothing = { ranked: [], statistics, pairs: [], terms: [], wording: wordingOf(""), hits: [] };
+  const tokens = { words: [], weights: [], matches: [] };
+  return Object.keys(featuresOf(tokenOutputs ? { ...nothing, tokens } : nothing));
 }
 
-const meanOf = (values: readonly number[]): number =>
-  values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+/** A chunk with this share of the first one's similarity is as good as it. */
+const rival = 0.95;
 
 /** Cosines of the nearest chunks, how far they stand out from each other, from all visible ones and from their own neighbourhood. */
 function similarityFeatures(ranked: readonly RankedCandidate[], statistics: IndexAnswer["statistics"]) {
@@ -73,6 +70,7 @@ function similarityFeatures(ranked: readonly RankedCandidate[], statistics: Inde
   // A place that nobody takes counts as an average chunk.
   const at = (place: number): number => sorted[place] ?? mean;
   const best = sorted.length === 0 ? 0 : at(0);
+  const [top = 0, ...others] = ranked.slice(0, lateDepth).map(({ similarity }) => similarity);
   return {
     best_similarity: best,
     top_similarity: ranked[0]?.similarity ?? 0,
@@ -81,6 +79,8 @@ function similarityFeatures(ranked: readonly RankedCandidate[], statistics: Inde
     similarity_gap_2: best - at(1),
     similarity_gap_5: best - at(4),
     similarity_gap_10: best - at(9),
+    // How many others are as near as the best one, within a twentieth.
+    similarity_rivals: meanOf(others.map((value) => Number(value > rival * top))),
     similarity_above_mean: best - mean,
     // Below .02 the visible chunks are all alike, and a quotient would say more about rounding than about the query.
     similarity_deviations: (best - mean) / Math.max(deviation, 0.02),
@@ -136,12 +136,58 @@ function coverageFeatures({ ranked, statistics }: FeatureInput, idf: readonly nu
   };
 }
 
+/** How much of the query's idf one sentence holds, together with the title and headings above it. */
+function sentenceFeatures({ terms, hits }: FeatureInput, idf: readonly number[]) {
+  const shares = hits.map((hit) => bestLexicalSentence(hit, terms, idf, hit.context).share);
+  return {
+    coverage_sentence: shares[0] ?? 0,
+    coverage_sentence_any: shares.reduce((most, share) => Math.max(most, share), 0),
+  };
+}
+
+/** The first of the sentences that hold most of the query's idf. */
+function bestLexicalSentence(
+  { sentences, written }: HitText,
+  terms: readonly string[],
+  idf: readonly number[],
+  context: readonly string[] = [],
+): { readonly share: number; readonly text: string } {
+  const total = idf.reduce((sum, value) => sum + value, 0);
+  let best = { share: -1, text: "" };
+  sentences.forEach((sentence, place) => {
+    const held = new Set([...context, ...sentence]);
+    const sum = terms.reduce((all, term, at) => (held.has(term) ? all + (idf[at] ?? 0) : all), 0);
+    const share = total > 0 ? sum / total : 0;
+    if (share > best.share) best = { share, text: written[place] ?? "" };
+  });
+  return { ...best, share: Math.max(0, best.share) };
+}
+
+/** What the question names, counts, denies or asks to be counted, and the best hit does not. */
+function wordingFeatures({ ranked, terms, wording, hits }: FeatureInput, idf: readonly number[]) {
+  const [first] = ranked;
+  const [hit] = hits;
+  const total = idf.reduce((sum, value) => sum + value, 0);
+  const lost = (term: string, at: number): boolean => wording.names.has(term) && !((first?.frequencies[at] ?? 0) > 0);
+  const names = terms.reduce((sum, term, at) => (lost(term, at) ? sum + (idf[at] ?? 0) : sum), 0);
+  const numbers = terms.map((term, at) => ({ term, at })).filter(({ term }) => wording.numbers.has(term));
+  const denied = hit?.written.some(isNegated) === true;
+  const counted = hit !== undefined && hasNumber(bestLexicalSentence(hit, terms, idf).text);
+  return {
+    missing_names: total > 0 ? names / total : 0,
+    missing_numbers: meanOf(numbers.map(({ term, at }) => Number(lost(term, at)))),
+    missing_negation: Number(wording.negated && !denied),
+    missing_quantity: Number(wording.quantity && !counted),
+  };
+}
+
 /** Neighbouring terms of the query that are neighbours in a hit, by the sum of their idf. */
-function pairFeatures({ pairs, terms, hitTerms }: FeatureInput, idf: readonly number[]) {
+function pairFeatures({ pairs, terms, hits }: FeatureInput, idf: readonly number[]) {
   const idfOf = (term: string): number => idf[terms.indexOf(term)] ?? 0;
   const weights = pairs.map(([a, b]) => idfOf(a) + idfOf(b));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const shares = hitTerms.map((words) => {
+  const shares = hits.map((hit) => {
+    const words = termsOf(hit);
     const found = new Set(words.slice(1).map((word, place) => `${words[place]} ${word}`));
     const sum = pairs.reduce((held, [a, b], place) => held + (found.has(`${a} ${b}`) ? (weights[place] ?? 0) : 0), 0);
     return total > 0 ? sum / total : 0;
@@ -169,73 +215,5 @@ function agreementFeatures(ranked: readonly RankedCandidate[]) {
     agreement: common / hitsRead,
     dense_best_in_lexical: reciprocal(lexical, dense[0]),
     lexical_best_in_dense: reciprocal(dense, lexical[0]),
-  };
-}
-
-/** Documents that title features look at. */
-const titledDocuments = 20;
-/** How fast a document's weight falls with its distance from the nearest one, per unit of cosine. */
-const titleSharpness = 15;
-
-/** Whether the first documents speak under one title: what is known is mostly said in one place, and what is not, scatters. */
-function titleFeatures(ranked: readonly RankedCandidate[]) {
-  const documents = [...new Map(ranked.toReversed().map((candidate) => [keyString(candidate.key), candidate])).values()]
-    .toReversed()
-    .slice(0, titledDocuments);
-  const [first] = documents;
-  const same = documents.map(({ live }) => live.title === first?.live.title);
-  const share = (count: number): number => same.slice(0, count).filter(Boolean).length / count;
-  const weights = documents.map(({ similarity }) => Math.exp(titleSharpness * similarity));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const own = weights.reduce((sum, weight, place) => sum + (same[place] === true ? weight : 0), 0);
-  const best = ranked.reduce((most, { similarity }) => Math.max(most, similarity), 0);
-  const other = ranked.reduce(
-    (most, { similarity, live }) => (live.title === first?.live.title ? most : Math.max(most, similarity)),
-    0,
-  );
-  return {
-    title_share_3: share(3),
-    title_share_10: share(10),
-    title_mass: total > 0 ? own / total : 0,
-    title_gap: best - other,
-  };
-}
-
-/** A token below these cosines is not met at all, met by something related, not met by the same thing. */
-const metAbove = [0.4, 0.5, 0.6, 0.7] as const;
-
-/** How well the query's tokens are met by the best of the first hits. */
-function tokenFeatures({ weights, matches }: MetTokens) {
-  const means = matches.map((match) => weightedMatch(match, weights));
-  const sorted = means.toSorted((a, b) => b - a);
-  const first = matches[0] ?? new Float64Array(weights.length);
-  const heavy = weights
-    .map((weight, token) => ({ weight, token }))
-    .filter(({ weight }) => weight > 0)
-    .toSorted((a, b) => b.weight - a.weight || a.token - b.token)
-    .map(({ token }) => token);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const uncovered = (floor: number, match: TokenMatches): number =>
-    total > 0 ? weights.reduce((sum, weight, token) => sum + ((match[token] ?? 0) < floor ? weight : 0), 0) / total : 0;
-  const union = Float64Array.from(weights, (_, token) =>
-    matches.slice(0, hitsRead).reduce((most, match) => Math.max(most, match[token] ?? -1), -1),
-  );
-  const others = matches.slice(1);
-  const typical = Float64Array.from(weights, (_, token) => meanOf(others.map((match) => match[token] ?? 0)));
-  return {
-    maxsim_top: means[0] ?? 0,
-    maxsim_best: sorted[0] ?? 0,
-    maxsim_mean_3: meanOf([0, 1, 2].map((place) => sorted[place] ?? sorted.at(-1) ?? 0)),
-    maxsim_gap_5: sorted.length === 0 ? 0 : (sorted[0] ?? 0) - (sorted[Math.min(4, sorted.length - 1)] ?? 0),
-    maxsim_lowest: heavy.reduce((least, token) => Math.min(least, first[token] ?? 0), heavy.length === 0 ? 0 : 1),
-    maxsim_rarest_3: meanOf(heavy.slice(0, 3).map((token) => first[token] ?? 0)),
-    maxsim_uncovered_4: uncovered(metAbove[0], first),
-    maxsim_uncovered_5: uncovered(metAbove[1], first),
-    maxsim_uncovered_6: uncovered(metAbove[2], first),
-    maxsim_uncovered_7: uncovered(metAbove[3], first),
-    maxsim_union: weightedMatch(union, weights),
-    maxsim_union_uncovered: uncovered(metAbove[1], union),
-    // How much better the first hit meets the query's tokens than the other candidates do.
-    maxsim_above_others: others.length === 0 ? 0 : (means[0] ?? 0) - weightedMatch(typical, weights),
   };
 }

@@ -2,6 +2,7 @@ import { AppError } from "../errors.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import type { TokenOutputs } from "../ports/index.ts";
 import { analyse, isStopTerm, queryTerms } from "../text/analyse.ts";
+import { type Wording, wordingOf } from "./wording.ts";
 
 /** A query as the search sees it; made once, whatever the search inside which it is asked. */
 export interface Question {
@@ -12,10 +13,13 @@ export interface Question {
   readonly terms: readonly string[];
   /** Neighbouring terms, stop words left out; each pair once. */
   readonly pairs: readonly (readonly [string, string])[];
+  readonly wording: Wording;
   /** Absent for an encoder without token outputs. */
   readonly tokens?: TokenOutputs & {
     /** The word that each token belongs to. */
     readonly words: readonly string[];
+    /** Tokens of a text as the encoder counts them. */
+    readonly count: (text: string) => number;
   };
 }
 
@@ -25,7 +29,7 @@ export interface Question {
  */
 export async function readQuestion(text: string, embedder: Embedder): Promise<Question> {
   const terms = queryTerms(text);
-  const base = { text, terms, pairs: pairsOf(tellingTerms(text)) };
+  const base = { text, terms, pairs: pairsOf(tellingTerms(text)), wording: wordingOf(text) };
   const { tokenOutputs } = embedder;
   if (tokenOutputs === undefined) {
     const [vector] = await embedder.embed([text], "query");
@@ -35,7 +39,8 @@ export async function readQuestion(text: string, embedder: Embedder): Promise<Qu
   const [embedded] = await tokenOutputs.embed([text], "query");
   if (embedded === undefined) throw new AppError("embedder-unavailable", { retryAfterS: 1 });
   const { ids, vectors } = embedded.tokens;
-  const tokens = { dimensions: tokenOutputs.dimensions, vectors, words: tokenOutputs.words(ids) };
+  const count = (passage: string): number => embedder.countTokens(passage);
+  const tokens = { dimensions: tokenOutputs.dimensions, vectors, words: tokenOutputs.words(ids), count };
   return { ...base, vector: embedded.vector, tokens };
 }
 

@@ -5,6 +5,9 @@ import { round6 } from "./round.ts";
 /** Candidates that late interaction looks at, best first. */
 export const lateDepth = 20;
 
+/** First hits that speak for a query, the best one among them. */
+export const hitsRead = 10;
+
 /** What the weighted mean match of late interaction adds to the fused value, per unit. */
 export const lateWeight = 0.8;
 
@@ -27,6 +30,11 @@ export function rank(candidates: readonly Candidate[], denseWeight: number): Ran
     .toSorted((a, b) => b.fused - a.fused || compareKeys(a.key, b.key) || a.chunk - b.chunk);
 }
 
+/** What the first candidates are ordered by. */
+export function rankValue({ fused, late }: RankedCandidate): number {
+  return fused + lateWeight * (late ?? 0);
+}
+
 /**
  * Orders the first candidates again, by fused + {@link lateWeight} · late. The others keep their places behind them.
  * @param late of the first candidates, in their order
@@ -36,9 +44,8 @@ export function rerank(ranked: readonly RankedCandidate[], late: readonly number
     const candidate = ranked[place];
     return candidate === undefined ? [] : [{ ...candidate, late: round6(value) }];
   });
-  const score = (candidate: RankedCandidate): number => candidate.fused + lateWeight * (candidate.late ?? 0);
   return [
-    ...first.toSorted((a, b) => score(b) - score(a) || compareKeys(a.key, b.key) || a.chunk - b.chunk),
+    ...first.toSorted((a, b) => rankValue(b) - rankValue(a) || compareKeys(a.key, b.key) || a.chunk - b.chunk),
     ...ranked.slice(first.length),
   ];
 }

@@ -10,6 +10,7 @@ import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { calibrationSchema } from "#core/calibration/calibration-file.ts";
 import { retrieveResponseSchema } from "#core/retrieval/response.ts";
 import { run as calibrate } from "#services/cli/calibrate/calibrate.ts";
+import { readFeatures } from "#services/cli/calibrate/features-file.ts";
 import { httpClient } from "#services/cli/http-client.ts";
 import { run as sync } from "#services/cli/sync/sync.ts";
 import { startService } from "#services/compose.ts";
@@ -120,6 +121,32 @@ test("edits of documents that the audience may not read change not one byte of a
   expect(file.audience).toEqual({ tenant: "halden", principals: ["group:employees"] });
   // The copies of the data directory are gone.
   expect((await readdir(tmpdir())).filter((name) => /^reticent-copy-\w{6}$/.test(name))).toEqual([]);
+});
+
+test("a document is asked about four times, twice of each kind, and what was written is fitted again offline to the same constants", async () => {
+  const [out, features, again] = ["out.json", "features.jsonl", "again.json"].map((name) => join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
+  expect(await selfCalibrate(out, "--features-out", features)).toMatchObject({ code: 0, err: "" });
+  const { samples } = readFeatures([features], {});
+  const documents = Map.groupBy(samples, ({ id }) => id.replace(/#half$/, ""));
+  expect(documents.size).toBeGreaterThanOrEqual(10);
+  for (const [id, asked] of documents) {
+    const cases = asked.map((sample) => `${sample.id.slice(id.length)} ${sample.answerable}`);
+    expect(cases).toEqual([" true", " false", "#half true", "#half false"]);
+    // No fold is cut between them.
+    expect(new Set(asked.map((sample) => sample.fold)).size).toBe(1);
+    expect(new Set(asked.map((sample) => sample.group)).size).toBe(1);
+  }
+  const offline = ["--features", features, "--rescale", "--answering", "0.88", "--out", again];
+  expect(await calibrate([...offline, "--at", "2026-11-20T12:00:00Z"], capturedTerminal({}))).toBe(0);
+  const constants = async (file: string) => {
+    const { bias, features: terms } = calibrationSchema.parse(JSON.parse(await readFile(file, "utf8")));
+    return { bias, terms };
+  };
+  expect(await constants(again)).toEqual(await constants(out));
 });
 
 test("a published calibration is in the next answer; a broken or foreign one is a rejected edit, and the good one stays", async () => {

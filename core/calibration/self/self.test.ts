@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { chunkDocument } from "../../text/chunk.ts";
 import { parseDocument } from "../../text/parse.ts";
+import { seededRandom } from "../bootstrap.ts";
 import { spreadOverGroups, withoutGroup } from "./draw.ts";
 import { clusters, folderOf, groupingOf, titlePrefix } from "./groups.ts";
-import { mostCentral, questionSentences, without } from "./sentences.ts";
+import { halfOf, mostCentral, questionSentences, without } from "./sentences.ts";
 
 const long = "The lighthouse keeper climbs ninety steps every evening at dusk.";
 const other = "Its lamp burns amber oil that ships bring in the spring.";
@@ -19,6 +20,22 @@ test("the central vector has the highest mean cosine to the others; of equal one
   expect(mostCentral([unit(0), unit(1.5), unit(0.7), unit(2)])).toBe(2);
   expect(mostCentral([unit(0), unit(1), unit(0.5)])).toBe(2);
   expect(mostCentral([unit(0.3), unit(0.3)])).toBe(0);
+});
+
+test("half of a sentence is a run of half of its words, of six at least, and every run has its turn", () => {
+  const random = seededRandom(3);
+  const words = long.split(" ");
+  expect(words).toHaveLength(10);
+  const starts = new Set<number>();
+  for (let turn = 0; turn < 100; turn++) {
+    const half = halfOf(long, random);
+    expect(half.split(" ")).toHaveLength(6);
+    expect(long).toContain(half);
+    starts.add(long.indexOf(half));
+  }
+  expect(starts.size).toBe(5);
+  expect(halfOf(`${long} ${other}`, random).split(" ")).toHaveLength(11);
+  expect(halfOf("Six words are all it has.", random)).toBe("Six words are all it has.");
 });
 
 test.each(["text/plain", "text/markdown", "text/html"] as const)(

@@ -53,6 +53,18 @@ export function mostCentral(vectors: readonly Float32Array[]): number {
 }
 
 /**
+ * A run of half of a sentence's words, of six at least, at a random place: people ask shorter than documents tell. The sentence
+ * itself when it has six words or fewer.
+ * @param random draws from 0 (included) to 1 (excluded)
+ */
+export function halfOf(sentence: string, random: () => number): string {
+  const all = sentence.split(/\s+/u);
+  const length = Math.min(all.length, Math.max(words.min, Math.round(all.length / 2)));
+  const start = Math.floor(random() * (all.length - length + 1));
+  return all.slice(start, start + length).join(" ");
+}
+
+/**
  * A document without a sentence, wherever it stands in it; the rest is kept. `undefined` when nothing readable would be left. The
  * body stays as it was, and no chunk that is cut from the result shows the sentence again out of it.
  */

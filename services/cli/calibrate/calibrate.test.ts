@@ -120,6 +120,8 @@ test("wrong usage is one line and exit code 2", async () => {
   await expectUsage("one of --labels, --features and --self", "--self", "--features", features);
   await expectUsage("--split goes with --labels and --features", "--self", "--split", "test");
   await expectUsage("--regularisation: a number", "--features", features, "--regularisation", "0");
+  await expectUsage("--answering: a number", "--features", features, "--rescale", "--answering", "1");
+  await expectUsage("--answering goes with --rescale", "--features", features, "--answering", "0.9");
   await expectUsage("--conformal: a number", "--features", features, "--conformal", "2");
   await expectUsage("give --model and --fingerprint", "--features", features, "--out", join(folder, "out.json"));
   await expectUsage("there is no such folder", "--features", features, "--out", join(folder, "no", "out.json"));

@@ -15,7 +15,9 @@ writes a calibration file. Publish it: copy it to calibration/ in the policy fol
                         other corpora)
   --unbalanced          each question weighs the same, instead of each set and both kinds
   --rescale             stretch the log odds to what they are worth out of fold: for few questions, which a strong penalty presses
-                        towards one half
+                        towards one half; always with --self
+  --answering SHARE     with --rescale: lower the confidence until this share of the answerable questions passes 0.55 out of fold, where
+                        more do (default: 0.88 with --self, else not)
   --without NAME        leave a feature out; may be repeated
   --conformal A         also find the threshold at which at most this share of unanswerable questions is answered
   --baseline FILE       the calibration in force (default: the one that --policies names, else the file that --out would replace)
@@ -51,6 +53,7 @@ export interface CommonOptions {
   readonly regularisation: number;
   readonly balanced: boolean;
   readonly rescale: boolean;
+  readonly answering: number | undefined;
   readonly without: readonly string[];
   readonly conformal: number | undefined;
   readonly baseline: string | undefined;
@@ -93,6 +96,8 @@ const flag = { type: "boolean" } as const;
 
 /** For questions about the very corpus that is served; chosen by cross-validation on the calibration splits of five public sets. */
 const ownRegularisation = 0.03;
+/** Of the answerable questions made from documents: what a service should answer at least; more is spent against false answers. */
+const selfAnswering = 0.88;
 
 /** Options that belong to one kind alone. */
 const ownOptions = {
@@ -119,6 +124,7 @@ export function readOptions(args: readonly string[]): CalibrateOptions | undefin
       regularisation: one,
       unbalanced: flag,
       rescale: flag,
+      answering: one,
       without: several,
       conformal: one,
       baseline: one,
@@ -160,7 +166,8 @@ export function readOptions(args: readonly string[]): CalibrateOptions | undefin
       numberOption("regularisation", values.regularisation, 1e-9, 1e9) ??
       (kind === "labels" ? ownRegularisation : 0.003),
     balanced: values.unbalanced !== true,
-    rescale: values.rescale === true,
+    rescale: values.rescale === true || kind === "self",
+    answering: numberOption("answering", values.answering, 0.01, 0.99) ?? (kind === "self" ? selfAnswering : undefined),
     without: values.without ?? [],
     conformal: numberOption("conformal", values.conformal, 0.0001, 0.9999),
     baseline: values.baseline,
@@ -170,6 +177,7 @@ export function readOptions(args: readonly string[]): CalibrateOptions | undefin
     at: instant(values.at),
     featuresOut: values["features-out"],
   };
+  if (common.answering !== undefined && !common.rescale) throw new UsageError("--answering goes with --rescale");
   const split = (["calib", "test", "all"] as const).find((name) => name === (values.split ?? "calib"));
   if (split === undefined) throw new UsageError(`--split: calib, test or all, not "${values.split}"`);
   if (kind === "self" && values.split !== undefined) throw new UsageError("--split goes with --labels and --features");

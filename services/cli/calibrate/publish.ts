@@ -55,6 +55,7 @@ export function make(
       regularisation: options.regularisation,
       balanced: options.balanced,
       rescale: options.rescale,
+      ...(options.answering === undefined ? {} : { answering: options.answering }),
       without: options.without,
       ...(options.conformal === undefined ? {} : { conformal: options.conformal }),
       ...(baseline === undefined ? {} : { baseline }),

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
+import { seededRandom } from "#core/calibration/bootstrap.ts";
 import type { Sample } from "#core/calibration/sample.ts";
 import { spreadOverGroups, withoutGroup } from "#core/calibration/self/draw.ts";
 import { clusters, type Grouping, groupingOf } from "#core/calibration/self/groups.ts";
-import { mostCentral, questionSentences, without } from "#core/calibration/self/sentences.ts";
+import { halfOf, mostCentral, questionSentences, without } from "#core/calibration/self/sentences.ts";
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
@@ -15,7 +16,7 @@ import type { Collected } from "../features-file.ts";
 import type { CalibrateOptions } from "../options.ts";
 import type { Provenance } from "../publish.ts";
 import { audienceOf } from "./audience.ts";
-import { type Corpus, type CorpusDocument, openCorpus } from "./corpus.ts";
+import { type Case, type Corpus, type CorpusDocument, openCorpus } from "./corpus.ts";
 
 type SelfOptions = Extract<CalibrateOptions, { kind: "self" }>;
 
@@ -24,19 +25,28 @@ const fewestQuestions = 10;
 /** Characters of a document that say what cluster it belongs to, beside its title. */
 const clusterChars = 300;
 
-/** A question that was made from a document. */
+/** Random folds: what is asked about one document stays in one. */
+const folds = 10;
+/** Searches for one document. */
+const casesEach = 4;
+
+/** The questions that were made from a document. */
 interface OwnQuestion {
   readonly document: CorpusDocument;
   readonly sentence: string;
+  /** Half of its words. */
+  readonly half: string;
   /** The document without the sentence. */
   readonly masked: ParsedDocument;
   readonly group: string;
 }
 
 /**
- * Makes judged questions from the documents that an audience may read, without labels. A question is the most central sentence of a
- * document. It is answerable while the rest of the document is there, and unanswerable when the document's whole group and a
- * random fifth of the others are gone. Works on a copy of the data directory, and reads nothing of it that the audience may not read.
+ * Makes judged questions from the documents that an audience may read, without labels. Of each document the most central sentence is
+ * asked, and half of it. The sentence is answerable while the rest of the document is there: harder than a real question, whose answer is
+ * not cut out. The half is answerable in the document as it is: easier than a real question, which does not quote its answer. Both are
+ * unanswerable when the document's whole group and a random fifth of the others are gone. Works on a copy of the data directory, and
+ * reads nothing of it that the audience may not read.
  * @throws UsageError, CommandError
  */
 export async function collectFromDocuments(
@@ -54,7 +64,7 @@ export async function collectFromDocuments(
     const { by, groups } = await grouped(corpus, embedder, options.seed, stderr);
     const questions = await makeQuestions(corpus, groups, options, embedder, stderr);
     const { name: model, fingerprint } = embedder.model;
-    const samples = await askBoth(corpus, groups, questions, options.seed, caller.tenant, stderr);
+    const samples = await askAll(corpus, groups, questions, options.seed, caller.tenant, stderr);
     // Shown to every caller of the tenant, so it tells neither who the audience is nor how much it may read: the file does.
     const fittedOn = `central sentences of the tenant's own documents, by ${by}, without labels (seed ${options.seed})`;
     return {
@@ -106,6 +116,7 @@ async function makeQuestions(
   stderr: Terminal["stderr"],
 ): Promise<readonly OwnQuestion[]> {
   const order = spreadOverGroups(groups, seed);
+  const random = seededRandom(seed);
   const made: OwnQuestion[] = [];
   const bar = progressBar(stderr, "sentences", Math.min(wanted, order.length));
   for (const place of order) {
@@ -118,7 +129,7 @@ async function makeQuestions(
     const sentence = sentences[mostCentral(await embedder.embed(sentences, "passage"))];
     const masked = sentence === undefined ? undefined : without(parsed, sentence);
     if (sentence === undefined || masked === undefined) continue;
-    made.push({ document, sentence, masked, group: groups[place] ?? "" });
+    made.push({ document, sentence, half: halfOf(sentence, random), masked, group: groups[place] ?? "" });
     bar.tick();
   }
   bar.end();
@@ -130,7 +141,7 @@ async function makeQuestions(
   return made;
 }
 
-async function askBoth(
+async function askAll(
   corpus: Corpus,
   groups: readonly string[],
   questions: readonly OwnQuestion[],
@@ -138,19 +149,22 @@ async function askBoth(
   set: string,
   stderr: Terminal["stderr"],
 ): Promise<readonly Sample[]> {
-  const bar = progressBar(stderr, "searches", 2 * questions.length);
+  const bar = progressBar(stderr, "searches", casesEach * questions.length);
   const samples: Sample[] = [];
   const { documents } = corpus;
   try {
-    for (const [at, { document, sentence, masked, group }] of questions.entries()) {
+    for (const [at, { document, sentence, half, masked, group }] of questions.entries()) {
       const { source, id } = document.ref.key;
-      const judged = { id: `${source}/${id}`, set, group, fold: null };
-      const whole = await corpus.features(sentence, { documents, masked: { document, parsed: masked } });
-      samples.push({ ...judged, answerable: true, features: whole });
-      bar.tick();
       const left = withoutGroup(groups, group, seed + 1 + at).flatMap((place) => documents[place] ?? []);
-      samples.push({ ...judged, answerable: false, features: await corpus.features(sentence, { documents: left }) });
-      bar.tick();
+      const ask = async (name: string, query: string, answerable: boolean, of: Case) => {
+        const features = await corpus.features(query, of);
+        samples.push({ id: `${source}/${id}${name}`, set, group, fold: at % folds, answerable, features });
+        bar.tick();
+      };
+      await ask("", sentence, true, { documents, masked: { document, parsed: masked } });
+      await ask("", sentence, false, { documents: left });
+      await ask("#half", half, true, { documents });
+      await ask("#half", half, false, { documents: left });
     }
     return samples;
   } finally {
