@@ -113,6 +113,8 @@ export function keyNames(namespace: string) {
     /** Disabled principals of a tenant, and the revision of that list. */
     disabled: (tenant: string) => `${prefix}disabled:${tenant}`,
     disabledRevision: (tenant: string) => `${prefix}disabled-revision:${tenant}`,
+    /** Tenants that ever had a disabled principal. */
+    disabledTenants: `${prefix}disabled-tenants`,
     probes: under("probes"),
     /** The policy revision that all processes use, and those that it replaced, by when. */
     policy: `${prefix}policy`,

@@ -1,4 +1,5 @@
 import type { VisibilityFilter } from "#core/access/visible.ts";
+import type { ArchivedDocument } from "#core/archive/archived-document.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
 import {
   afterAccess,
@@ -7,8 +8,10 @@ import {
   afterIndexedAccess,
   afterPublish,
   afterPut,
+  afterRestore,
   afterRetire,
 } from "#core/ingest/transitions.ts";
+import type { DisabledPrincipal, LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type {
   DeleteDocument,
@@ -21,12 +24,14 @@ import type {
   PutDocument,
   PutResult,
 } from "#core/ports/ledger.ts";
+import { tenantsOf } from "./archive.ts";
 import { attempts, guarded } from "./attempts.ts";
 import { packBody, unpackBody } from "./body.ts";
 import { type ChangeDocument, changeDocuments } from "./change.ts";
 import type { RedisConnection } from "./connection.ts";
+import { disabledOf, setDisabled } from "./disabled.ts";
 import { retireAgain } from "./entries.ts";
-import { type Envelope, envelopeReader, nextRevision } from "./envelope.ts";
+import { type Envelope, envelopeReader } from "./envelope.ts";
 import { Fingerprints } from "./fingerprints.ts";
 import { Lookups } from "./lookups.ts";
 import { generationName, generationOfName, nameOf } from "./names.ts";
@@ -46,7 +51,7 @@ export interface RedisLedgerParts {
  * in one script if nobody else wrote meanwhile; else it begins anew. So the rules are the same as in every other ledger, several processes may
  * work on the same store, and a write that was sent before a failure and arrives after it changes nothing that has moved on.
  */
-export class RedisLedger implements Ledger {
+export class RedisLedger implements Ledger, LedgerArchive {
   readonly #connection: RedisConnection;
   readonly #store: Store;
   readonly #clock: Clock;
@@ -229,27 +234,27 @@ export class RedisLedger implements Ledger {
     });
   }
 
+  async tenants(): Promise<readonly string[]> {
+    return guarded(() => tenantsOf(this.#store));
+  }
+
+  async disabledPrincipals(): Promise<readonly DisabledPrincipal[]> {
+    return guarded(() => disabledOf(this.#store));
+  }
+
+  async restore({ record, body }: ArchivedDocument): Promise<"restored" | "present"> {
+    const packed = record.wanted && body !== null ? await packBody(record.wanted.generation, body) : undefined;
+    return this.#change(record.key, ({ before }) => {
+      const after = afterRestore(before?.record, record);
+      if (after === before?.record) return { result: "present" };
+      const commands =
+        packed === undefined ? [] : [command(["SET", this.#names.body(nameOf(record.key)), packed] as const)];
+      return { result: "restored", after: { record: after, announced: [] }, commands };
+    });
+  }
+
   async setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void> {
-    const key = this.#names.disabled(tenant);
-    const revisionKey = this.#names.disabledRevision(tenant);
-    // Also a compare-and-set: an order that was given up and arrives late must not undo a later one.
-    await guarded(() =>
-      attempts(async () => {
-        const { registry, values } = await this.#store.get([revisionKey]);
-        const revision = values[0] ?? "";
-        const replies = await this.#store.run(
-          [
-            [this.#names.registry, registry.word],
-            [revisionKey, revision],
-          ],
-          [
-            command(["SET", revisionKey, nextRevision(revision)]),
-            disabled ? command(["HSETNX", key, principal, this.#clock()]) : command(["HDEL", key, principal]),
-          ],
-        );
-        return replies === undefined ? undefined : { result: undefined };
-      }),
-    );
+    return guarded(() => setDisabled(this.#store, this.#clock(), { tenant, principal }, disabled));
   }
 
   async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {

@@ -13,7 +13,7 @@ export function userRules(namespace = "reticent"): readonly string[] {
     "set getrange exists incr unlink",
     "hset hsetnx hget hmget hkeys hdel",
     "sadd srem sismember",
-    "zadd zrem zrange zrangebylex zrangebyscore zlexcount zscore",
+    "zadd zrem zrange zrangebylex zrangebyscore zlexcount zscore zremrangebyrank",
   ].flatMap((line) => line.split(" "));
   return ["resetchannels", `~{${namespace}}:*`, "-@all", ...commands.map((command) => `+${command}`)];
 }

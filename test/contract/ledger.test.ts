@@ -59,4 +59,13 @@ describeRedis("ledger-redis", () => {
     };
     return { ledger: await openOnce(), reopen: openOnce };
   });
+
+  ledgerArchive("redis", async () => {
+    const openOnce = async () => {
+      const { ledger } = await openTestLedger(redis, { clock: () => 0, namespace: randomUUID() });
+      ledgers.push(ledger);
+      return ledger;
+    };
+    return { from: await openOnce(), to: await openOnce() };
+  });
 });

@@ -7,6 +7,7 @@ import { openDatabase } from "#adapters/sqlite/open.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { databaseFile } from "#services/ports/data-directory.ts";
 import { grantTo, keyOf, putOf } from "#test/kit/documents.ts";
+import { describeRedis, startRedis } from "#test/kit/redis.ts";
 import { capturedTerminal } from "#test/kit/terminal.ts";
 import { run as exportRun } from "./export.ts";
 import { manifestFile, readManifest, writeManifest } from "./format.ts";
@@ -29,8 +30,11 @@ async function ledgerIn<T>(dir: string, work: (ledger: Ledger) => Promise<T>): P
   }
 }
 
-async function command(run: typeof exportRun, dir: string, ...args: string[]) {
-  const terminal = capturedTerminal({ RETICENT_DATA: at(dir) });
+const command = (run: typeof exportRun, dir: string, ...args: string[]) =>
+  commandIn(run, { RETICENT_DATA: at(dir) }, ...args);
+
+async function commandIn(run: typeof exportRun, env: Readonly<Record<string, string>>, ...args: string[]) {
+  const terminal = capturedTerminal(env);
   const code = await run([...args, "--json"], terminal);
   return {
     code,
@@ -162,4 +166,29 @@ test("wrong usage has exit code 2 and changes nothing", async () => {
   expect((await command(exportRun, "nowhere", at("a"))).code).toBe(2);
   for (const args of [[], [at("nothing")]]) expect((await command(importRun, "one", ...args)).code).toBe(2);
   expect(readdirSync(root).toSorted()).toEqual(["else", "one"]);
+});
+
+describeRedis("archive on Redis", () => {
+  test("a deployment moves to a ledger on Redis and back, and is the same again", async () => {
+    const redis = await startRedis();
+    try {
+      await filled("one");
+      await importInto("back");
+      const shared = {
+        RETICENT_LEDGER: "redis",
+        RETICENT_REDIS_URL: redis?.url ?? "",
+        RETICENT_LEDGER_DURABILITY: redis?.isOwn === true ? "always" : "relaxed",
+        RETICENT_INDEX: "qdrant",
+        RETICENT_QDRANT_URL: "http://127.0.0.1:6333",
+      };
+      expect(await command(exportRun, "one", at("first"))).toMatchObject({ code: 0 });
+      expect(await commandIn(importRun, shared, at("first"))).toMatchObject({ code: 0, told: { documents: 1_201 } });
+      expect(await commandIn(importRun, shared, at("first"))).toMatchObject({ told: { already_there: 1_202 } });
+      expect(await commandIn(exportRun, shared, at("second"))).toMatchObject({ code: 0, told: { tombstones: 1 } });
+      expect(await command(importRun, "back", at("second"))).toMatchObject({ code: 0, told: { already_there: 0 } });
+      expect(await everything("back")).toEqual(await everything("one"));
+    } finally {
+      await redis?.stop();
+    }
+  });
 });
