@@ -25,7 +25,7 @@ import type {
   PutResult,
 } from "#core/ports/ledger.ts";
 import { tenantsOf } from "./archive.ts";
-import { attempts, guarded } from "./attempts.ts";
+import { guarded } from "./attempts.ts";
 import { packBody, unpackBody } from "./body.ts";
 import { type ChangeDocument, changeDocuments } from "./change.ts";
 import type { RedisConnection } from "./connection.ts";
