@@ -158,6 +158,11 @@ export class RedisLedger implements Ledger, LedgerArchive {
         const after = afterPublish(before?.record, generation, isoOf(now));
         if (after === "access-moved") return { result: after };
         if (after === "stale") return { result: after, commands: this.#orphaned(before?.record, generation, now) };
+        // Retired meanwhile, with its fingerprint: the index may have been told to erase what was written.
+        const isHeld =
+          before?.announced.includes(fingerprint) === true ||
+          before?.record.live[fingerprint]?.generation === generation.generation;
+        if (!isHeld) return { result: "stale" };
         if (after === before?.record) return { result: "published" };
         const announced = before?.announced.filter((one) => one !== fingerprint) ?? [];
         return { result: "published", after: { record: after, announced } };

@@ -165,6 +165,8 @@ export class SqliteLedger implements Ledger, LedgerArchive {
       const after = afterPublish(before, generation, new Date(now).toISOString());
       if (after === "stale") this.#noteOrphan(generation, before, now);
       if (after === "stale" || after === "access-moved") return { result: after };
+      // Retired meanwhile, with its fingerprint: the index may have been told to erase what was written.
+      if (this.#sql.isHeld.get(...generationValues(generation)) === undefined) return { result: "stale" };
       if (after === before) return { result: "published" };
       this.#sql.retireLive.run(now, ...keyValues(generation.key), generation.fingerprint);
       this.#sql.goLive.run(...generationValues(generation));

@@ -78,8 +78,8 @@ export function prepareStatements(database: DatabaseSync) {
       `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'live')
        ON CONFLICT DO UPDATE SET state = 'live', retired_at = NULL`,
     ),
-    isLive: database.prepare(
-      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'live'`,
+    isHeld: database.prepare(
+      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state IN ('announced', 'live')`,
     ),
     retireLive: database.prepare(
       `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND fingerprint = ? AND state = 'live'`,

@@ -123,7 +123,8 @@ export interface Ledger {
    */
   announce(generation: GenerationRef): Promise<boolean>;
   /**
-   * Makes a generation live in one compare-and-set. `stale`: the wanted content moved on, or was deleted; `access-moved`: the
+   * Makes a generation live in one compare-and-set. `stale`: the wanted content moved on, or was deleted, or the generation is not announced (any
+   * more): it was retired with its fingerprint, and what was written of it may have been erased. `access-moved`: the
    * access revision did, read again and publish again. Retires the generation that was live.
    */
   publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved">;
