@@ -32,10 +32,14 @@ export async function startQdrant({ own = false } = {}): Promise<TestQdrant | un
   return program === undefined ? undefined : ownServer(program);
 }
 
-/** One visible line where a suite cannot run; with `CI=true` that is a failure. */
+/**
+ * One visible line where a suite cannot run: no package brings the server, so that a bare machine has none. A failure where one was promised
+ * by `QDRANT_URL` or `QDRANT_BINARY`, as in the workflow.
+ */
 export function sayMissing(suite: string): void {
   const line = `skipped: ${suite}: no server answers at QDRANT_URL, and there is no program qdrant on the PATH or in QDRANT_BINARY`;
-  if (process.env.CI === "true") throw new Error(line);
+  const isPromised = [process.env.QDRANT_URL, process.env.QDRANT_BINARY].some((one) => (one ?? "") !== "");
+  if (isPromised) throw new Error(line);
   process.stderr.write(`${line}\n`);
 }
 
