@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { IndexAnswer, IndexHit, IndexQuery } from "#core/ports/index.ts";
 import { allOf, type Filter, ids } from "./filter.ts";
 import { bm25Of, cut, frequenciesIn, type Half, type WeighedTerms, weigh } from "./halves.ts";
@@ -32,6 +34,9 @@ export const nothingFound = (terms: readonly string[]): IndexAnswer => ({
 /**
  * Searches both halves inside one filter, in two batches: the best of each with what the idf is made of, and then the cosines that the
  * first did not bring, and the statistics. Everything but the filter's own points is out of reach of every number.
+ *
+ * Which documents are superseded has to be known before, and is mostly what it was at the last search of the same caller: the first batch is sent on
+ * that assumption, and again if it was wrong.
  * @param approximateAbove number of selected chunks above which the dense half may be approximate; `undefined`: never
  */
 export async function searchCollection(
@@ -40,10 +45,32 @@ export async function searchCollection(
   query: IndexQuery,
   approximateAbove: number | undefined,
 ): Promise<IndexAnswer> {
-  const filter = select(query.filter, await superseded(server, collection, query.filter));
-  if (filter === "nothing") return nothingFound(query.terms);
-  const one = new OneSearch(server, collection, query, filter);
-  return one.run(approximateAbove);
+  const begin = (assumed: readonly string[]) => {
+    const filter = select(query.filter, assumed);
+    if (filter === "nothing") return undefined;
+    const one = new OneSearch(server, collection, query, filter);
+    return { one, first: one.first(approximateAbove) };
+  };
+  const { visibility, eligible } = query.filter;
+  const assumed = eligible === null ? [] : (lastSuperseded.get(visibility) ?? []);
+  const begun = begin(assumed);
+  if (begun === undefined) return nothingFound(query.terms);
+  // Both at the same time; whichever fails first, the other one is not left to fail alone.
+  const [actual, first] = await Promise.all([superseded(server, collection, query.filter), begun.first]);
+  if (isDeepStrictEqual(actual, assumed)) return begun.one.finish(first);
+  lastSuperseded.set(visibility, actual);
+  const again = begin(actual);
+  return again === undefined ? nothingFound(query.terms) : again.one.finish(await again.first);
+}
+
+/** By the compiled filter of a caller, which lives as long as the policy and the principals stay the same. A hint: it is read anew each time. */
+const lastSuperseded = new WeakMap<VisibilityFilter, readonly string[]>();
+
+/** What the first round brought. */
+interface FirstBatch {
+  readonly chunks: number;
+  /** Both halves, and one chunk for every term. */
+  readonly answers: readonly (readonly Scored[])[];
 }
 
 class OneSearch {
@@ -67,15 +94,21 @@ class OneSearch {
     this.#distinct = [...new Set(this.#dimensions)];
   }
 
-  async run(approximateAbove: number | undefined): Promise<IndexAnswer> {
-    const { terms } = this.#query;
-    let counting = this.#server.count(this.#collection, this.#filter);
-    if (approximateAbove !== undefined) {
-      const chunks = await counting;
-      this.#exact = chunks <= approximateAbove;
-      counting = Promise.resolve(chunks);
+  /** The number of selected chunks, and the first batch. */
+  async first(approximateAbove: number | undefined): Promise<FirstBatch> {
+    const count = () => this.#server.count(this.#collection, this.#filter);
+    if (approximateAbove === undefined) {
+      const [chunks, answers] = await Promise.all([count(), this.#firstBatch()]);
+      return { chunks, answers };
     }
-    const [chunks, [nearest, matching, ...ofTerms]] = await Promise.all([counting, this.#first()]);
+    const chunks = await count();
+    this.#exact = chunks <= approximateAbove;
+    return { chunks, answers: await this.#firstBatch() };
+  }
+
+  async finish({ chunks, answers }: FirstBatch): Promise<IndexAnswer> {
+    const { terms } = this.#query;
+    const [nearest, matching, ...ofTerms] = answers;
     if (chunks === 0) return nothingFound(terms);
     const weighed = this.#weigh(ofTerms, chunks);
     const near = await this.#half(
@@ -105,7 +138,7 @@ class OneSearch {
   }
 
   /** Both halves, and one chunk for every term. */
-  #first(): Promise<readonly (readonly Scored[])[]> {
+  #firstBatch(): Promise<readonly (readonly Scored[])[]> {
     const limit = this.#query.limit + margin;
     return this.#server.search(this.#collection, [
       this.#dense(limit),
