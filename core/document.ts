@@ -64,6 +64,8 @@ export interface LiveGeneration extends ContentInfo {
    */
   readonly access: Access;
   readonly publishedAt: string;
+  /** The access revision of the copy in an index that keeps one; absent where none does. */
+  readonly indexedAccess?: number;
 }
 
 /** Why a document's wanted content is not searchable. `code` is stable, `message` is for a person. */

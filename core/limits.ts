@@ -63,6 +63,8 @@ export const limits = {
   htmlElements: 200_000,
   /** Highest content version and revision: the largest integer that JSON readers agree on. */
   version: Number.MAX_SAFE_INTEGER,
+  /** Embedding fingerprints that a shared ledger keeps account of at the same time: the active one, one to come, and some left over. */
+  fingerprints: 16,
   policyBytes: 1024 * 1024,
   /** Files in the folder `calibration/` of a policy folder. */
   calibrationFiles: 100,

@@ -13,7 +13,12 @@ import { type RunningService, serve } from "./process/serve.ts";
 export async function startService(config: ServiceConfig, logStream?: LogStream): Promise<RunningService> {
   const log = serverFor(config, logStream);
   try {
-    return await serve(await openPorts(config, (event) => logPolicy(log, event)), config, log);
+    const ports = await openPorts(
+      config,
+      (event) => logPolicy(log, event),
+      (error) => log.log.warn({ err: error }, "a server behind the service is in trouble"),
+    );
+    return await serve(ports, config, log);
   } catch (error) {
     await log.close();
     throw error;

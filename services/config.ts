@@ -1,11 +1,20 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
+import type { OpenAiOptions } from "#adapters/embedder-openai/options.ts";
 import { type IssuerConfig, issuersSchema } from "#adapters/identity-jose/issuers.ts";
+import {
+  type AdapterConfig,
+  adapterConfigOf,
+  adapterProblems,
+  adapterVariables,
+  unshared,
+} from "./adapter-settings.ts";
+import { openAiOptions, openAiShape } from "./openai-settings.ts";
 import type { Role } from "./process/roles.ts";
 
 /** Everything that a running service needs to know. Only main files and the command line read the environment to make one. */
-export interface ServiceConfig {
+export interface ServiceConfig extends AdapterConfig {
   /** What this process does; said by the command that starts it. */
   readonly role: Role;
   readonly host: string;
@@ -28,9 +37,11 @@ export interface ServiceConfig {
   /** A rejected policy edit older than this turns answers into 503, ms. */
   readonly rejectedPolicyMaxAgeMs: number;
   readonly traceRetention: { readonly maxAgeMs: number; readonly maxCount: number };
-  readonly embedder: EmbedderName;
+  readonly embedder: ConfiguredEmbedder;
   /** The encoder that the documents were indexed with so far, or that the deployment may go back to. */
-  readonly previousEmbedder?: EmbedderName;
+  readonly previousEmbedder?: ConfiguredEmbedder;
+  /** There exactly when one of the two is `openai`. */
+  readonly openai?: OpenAiOptions;
   /** A file that keeps vectors from one evaluation to the next; no setting of a service. */
   readonly vectorFile?: string;
   /** Traces keep every candidate chunk, for evaluations that rank them in other ways; no setting of a service. */
@@ -42,8 +53,10 @@ export interface ServiceConfig {
 export const embedderNames = ["minilm", "hashed"] as const;
 /** One of {@link embedderNames}. */
 export type EmbedderName = (typeof embedderNames)[number];
-/** The setting of that name. */
-export const embedderName = z.enum(embedderNames).default("minilm");
+/** What a deployment may be configured with: those, and a model behind an OpenAI-compatible endpoint. */
+export const configuredEmbedders = [...embedderNames, "openai"] as const;
+/** One of {@link configuredEmbedders}. */
+export type ConfiguredEmbedder = (typeof configuredEmbedders)[number];
 
 const dayMs = 86_400_000;
 // Spelled out: converting would read an empty or blank value as 0, and 1e3 as a thousand.
@@ -72,8 +85,13 @@ const environmentSchema = z
     RETICENT_TRACE_DAYS: whole(0, 3_650, 30),
     RETICENT_TRACE_COUNT: whole(0, 10_000_000, 100_000),
     RETICENT_LOG_LEVEL: z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]).default("info"),
-    RETICENT_EMBEDDER: embedderName,
-    RETICENT_EMBEDDER_PREVIOUS: z.enum(embedderNames).optional(),
+    RETICENT_EMBEDDER: z.enum(configuredEmbedders).default("minilm"),
+    RETICENT_EMBEDDER_PREVIOUS: z.enum(configuredEmbedders).optional(),
+    ...openAiShape,
+    ...adapterVariables,
+  })
+  .superRefine((env, context) => {
+    for (const { path, message } of adapterProblems(env)) context.addIssue({ code: "custom", path: [path], message });
   })
   .refine((env) => env.RETICENT_EMBEDDER_PREVIOUS !== env.RETICENT_EMBEDDER, {
     path: ["RETICENT_EMBEDDER_PREVIOUS"],
@@ -94,9 +112,10 @@ export class ConfigError extends Error {
 
 /**
  * Reads the settings from environment variables named `RETICENT_…`.
+ * @param role what the process is to do: one of several needs adapters that they can share
  * @throws ConfigError that names every bad setting, an unknown `RETICENT_…` variable of the service included.
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): ServiceConfig {
+export function parseConfig(env: Readonly<Record<string, string | undefined>>, role: Role = "all"): ServiceConfig {
   const given = settingsIn(env);
   const known = new Set(Object.keys(environmentSchema.shape));
   const unknown = Object.keys(given).filter(
@@ -107,10 +126,17 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   if (!parsed.success) {
     problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
   }
+  const openai = parsed.success && usesOpenAi(parsed.data) ? openAiOf(parsed.data, problems) : undefined;
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const settings = parsed.data;
+  const adapters = adapterConfigOf(settings);
+  const own = role === "all" ? [] : unshared(adapters.adapters);
+  if (own.length > 0) {
+    throw new ConfigError([`a ${role} process shares everything with the others; it cannot use ${own.join(", ")}`]);
+  }
   return {
-    role: "all",
+    role,
+    ...adapters,
     host: settings.RETICENT_HOST,
     port: settings.RETICENT_PORT,
     dataDir: resolve(settings.RETICENT_DATA),
@@ -128,9 +154,18 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     ...(settings.RETICENT_EMBEDDER_PREVIOUS === undefined
       ? {}
       : { previousEmbedder: settings.RETICENT_EMBEDDER_PREVIOUS }),
+    ...(openai === undefined ? {} : { openai }),
     logLevel: settings.RETICENT_LOG_LEVEL,
   };
 }
+
+type Settings = z.infer<typeof environmentSchema>;
+
+const usesOpenAi = ({ RETICENT_EMBEDDER, RETICENT_EMBEDDER_PREVIOUS }: Settings): boolean =>
+  [RETICENT_EMBEDDER, RETICENT_EMBEDDER_PREVIOUS].includes("openai");
+
+const openAiOf = (settings: Settings, problems: string[]): OpenAiOptions | undefined =>
+  openAiOptions(settings, settings.RETICENT_DEADLINE_MS, (problem) => problems.push(problem));
 
 /**
  * An environment without its empty variables. `RETICENT_PORT=` in a file of settings, or an empty value of a container's definition, means

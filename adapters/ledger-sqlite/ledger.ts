@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ensureSchema } from "#adapters/sqlite/schema.ts";
+import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
@@ -21,7 +22,9 @@ export interface SqliteLedgerOptions extends LiveColumnsOptions {
  * says that nothing at all was written since) and `live.select` at memory: two layers that do not share a mistake.
  * @throws Error when the file was written by another version or holds a row that is not a record
  */
-export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger & { live: LiveDocuments }> {
+export async function openSqliteLedger(
+  options: SqliteLedgerOptions,
+): Promise<Ledger & LedgerArchive & { live: LiveDocuments }> {
   const { database, clock } = options;
   ensureSchema(database, "ledger", ledgerSchemaVersion, ledgerSchema);
   ensureSchema(database, "active-fingerprint", activeSchemaVersion, activeSchema);

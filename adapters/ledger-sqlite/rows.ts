@@ -1,55 +1,12 @@
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { z } from "zod";
-import type { Access, AccessToken } from "#core/access/acl.ts";
-import { contentTypes, type DocumentKey, type DocumentRecord } from "#core/document.ts";
+import type { DocumentKey, DocumentRecord } from "#core/document.ts";
+import { storedAccess, storedFailure, storedLive, storedTombstone, storedWanted } from "#core/ingest/record-schema.ts";
+import { copyLags } from "#core/ingest/transitions.ts";
+import type { GenerationRef } from "#core/ports/ledger.ts";
 import { parseMemo } from "./parse-memo.ts";
 import { RecordMemo } from "./record-memo.ts";
 
-// What is read back decides who may read: a row that is not what was written is an error, never a guess.
-const integer = z.int().nonnegative();
-const token = z.custom<AccessToken>(
-  (value) =>
-    value === "everyone" || (typeof value === "string" && (value.startsWith("user:") || value.startsWith("group:"))),
-);
-const access: z.ZodType<Access> = z.strictObject({
-  grants: z.array(token),
-  denies: z.array(token),
-  labels: z.array(z.string()),
-});
-const content = {
-  version: integer,
-  title: z.string(),
-  url: z.string().nullable(),
-  contentType: z.enum(contentTypes),
-  quality: z.strictObject({
-    authority: z.string().nullable(),
-    reviewState: z.string().nullable(),
-    updatedAt: z.string().nullable(),
-    expiresAt: z.string().nullable(),
-    owner: z.string().nullable(),
-    supersedes: z.array(z.strictObject({ source: z.string(), id: z.string() })),
-  }),
-};
-const wanted = z.strictObject({
-  ...content,
-  contentHash: z.string(),
-  requestHash: z.string(),
-  generation: integer,
-  acceptedAt: z.string(),
-});
-const live = z.record(
-  z.string(),
-  z.strictObject({ ...content, generation: integer, chunkCount: integer, access, publishedAt: z.string() }),
-);
-const tombstone = z.strictObject({ version: integer, deletedAt: z.string() });
-const failure = z.strictObject({
-  generation: integer,
-  code: z.enum(["unreadable-body", "not-html", "no-text", "too-many-chunks", "indexing-failed"]),
-  message: z.string(),
-  failedAt: z.string(),
-});
-
-const readAccess = parseMemo(access);
+const readAccess = parseMemo(storedAccess);
 const knownRecords = new RecordMemo();
 
 /** A row as `node:sqlite` gives it. */
@@ -101,9 +58,11 @@ export function recordValues(record: DocumentRecord): SQLInputValue[] {
   ];
 }
 
-/** The fingerprints under which the wanted generation is live, which hold no space themselves. */
-function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | null {
-  const current = Object.entries(all).filter(([, generation]) => generation.generation === goal?.generation);
+/** The fingerprints, which hold no space themselves, under which the wanted generation is live and nothing is left to be done. */
+function settledUnder(record: DocumentRecord): string | null {
+  const current = Object.entries(record.live).filter(
+    ([, generation]) => generation.generation === record.wanted?.generation && !copyLags(record, generation),
+  );
   return current.length === 0 ? null : current.map(([fingerprint]) => fingerprint).join(" ");
 }
 
@@ -115,14 +74,24 @@ function settledUnder({ wanted: goal, live: all }: DocumentRecord): string | nul
 export function recordOf(row: Row, key: DocumentKey = keyOf(row)): DocumentRecord {
   return knownRecords.take(key, row, () => ({
     key,
-    ...(row.wanted === null ? {} : { wanted: wanted.parse(jsonOf(row.wanted)) }),
+    ...(row.wanted === null ? {} : { wanted: storedWanted.parse(jsonOf(row.wanted)) }),
     access: readAccess(textOf(row.access)),
     accessRevision: integerOf(row.access_revision),
-    live: live.parse(jsonOf(row.live)),
+    live: storedLive.parse(jsonOf(row.live)),
     lastGeneration: integerOf(row.last_generation),
-    ...(row.tombstone === null ? {} : { tombstone: tombstone.parse(jsonOf(row.tombstone)) }),
-    ...(row.failure === null ? {} : { failure: failure.parse(jsonOf(row.failure)) }),
+    ...(row.tombstone === null ? {} : { tombstone: storedTombstone.parse(jsonOf(row.tombstone)) }),
+    ...(row.failure === null ? {} : { failure: storedFailure.parse(jsonOf(row.failure)) }),
   }));
+}
+
+/** The primary key of a generation, in the order of the columns. */
+export function generationValues(ref: GenerationRef): [string, string, Uint8Array, string, number] {
+  return [...keyValues(ref.key), ref.fingerprint, ref.generation];
+}
+
+/** The generation in a row. */
+export function generationOf(row: Row): GenerationRef {
+  return { key: keyOf(row), fingerprint: textOf(row.fingerprint), generation: integerOf(row.generation) };
 }
 
 /** A text column. */

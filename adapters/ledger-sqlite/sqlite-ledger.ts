@@ -1,16 +1,19 @@
 import type { DatabaseSync } from "node:sqlite";
-import { reading, transaction } from "#adapters/sqlite/transaction.ts";
+import { reading } from "#adapters/sqlite/transaction.ts";
 import type { VisibilityFilter } from "#core/access/visible.ts";
+import type { ArchivedDocument } from "#core/archive/archived-document.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure } from "#core/document.ts";
-import { AppError } from "#core/errors.ts";
 import {
   afterAccess,
   afterDelete,
   afterFailure,
+  afterIndexedAccess,
   afterPublish,
   afterPut,
+  afterRestore,
   afterRetire,
 } from "#core/ingest/transitions.ts";
+import type { DisabledPrincipal, LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type {
   DeleteDocument,
@@ -24,9 +27,20 @@ import type {
   PutResult,
 } from "#core/ports/ledger.ts";
 import type { LiveDocuments } from "#core/ports/live-documents.ts";
+import { Commits } from "./commits.ts";
 import type { LiveColumns } from "./live-columns.ts";
 import { RecordCache } from "./record-cache.ts";
-import { idBytes, integerOf, keyOf, keyValues, type Row, recordOf, recordValues, textOf } from "./rows.ts";
+import {
+  generationOf,
+  generationValues,
+  idBytes,
+  integerOf,
+  keyOf,
+  keyValues,
+  recordOf,
+  recordValues,
+  textOf,
+} from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
 /** What a {@link SqliteLedger} works on. */
@@ -41,29 +55,27 @@ export interface SqliteLedgerParts {
  * The ledger over prepared statements. Every command is one synchronous transaction, and memory follows in the same turn of
  * the event loop: nothing can run between the commit and its effect on the next search.
  */
-export class SqliteLedger implements Ledger {
+export class SqliteLedger implements Ledger, LedgerArchive {
   readonly live: LiveDocuments;
   readonly #database: DatabaseSync;
-  readonly #clock: Clock;
+  readonly #commits: Commits;
   readonly #sql: Statements;
   readonly #columns: SqliteLedgerParts["columns"];
   readonly #records: RecordCache;
-  /** Set for good once memory may differ from the rows, or the ledger was closed. */
-  #unusable: AppError | undefined;
 
   constructor({ database, clock, statements, columns }: SqliteLedgerParts) {
     this.#database = database;
-    this.#clock = clock;
+    this.#commits = new Commits({ database, clock, apply: (record) => columns.apply(record) });
     this.#sql = statements;
     this.#columns = columns;
     this.#records = new RecordCache(database);
-    this.live = { select: (fingerprint, filter) => this.#read(() => columns.select(fingerprint, filter)) };
+    this.live = { select: (fingerprint, filter) => this.#commits.read(() => columns.select(fingerprint, filter)) };
   }
 
   async putDocument(command: PutDocument): Promise<PutResult> {
-    return this.#commit((now) => {
+    return this.#commits.commit((now) => {
       const before = this.#document(command.key);
-      const result = afterPut(before, command, isoOf(now));
+      const result = afterPut(before, command, new Date(now).toISOString());
       if (result.record === before) return { result };
       const key = keyValues(command.key);
       this.#sql.retireAnnounced.run(now, ...key);
@@ -73,7 +85,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async putAccess(command: PutAccess): Promise<DocumentRecord> {
-    return this.#commit(() => {
+    return this.#commits.commit(() => {
       const before = this.#document(command.key);
       const result = afterAccess(before, command);
       return result === before ? { result } : { result, changed: [this.#save(result)] };
@@ -81,9 +93,9 @@ export class SqliteLedger implements Ledger {
   }
 
   async deleteDocument(command: DeleteDocument): Promise<DeleteResult> {
-    return this.#commit((now) => {
+    return this.#commits.commit((now) => {
       const before = this.#document(command.key);
-      const result = afterDelete(before, command, isoOf(now));
+      const result = afterDelete(before, command, new Date(now).toISOString());
       if (result.record === before) return { result };
       const key = keyValues(command.key);
       this.#sql.eraseBody.run(...key);
@@ -93,7 +105,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
-    return this.#read(() => this.#documents(keys));
+    return this.#commits.read(() => this.#documents(keys));
   }
 
   async replacements(
@@ -101,13 +113,13 @@ export class SqliteLedger implements Ledger {
     fingerprint: string,
     visibility: VisibilityFilter,
   ): Promise<readonly DocumentRecord[]> {
-    return this.#read(() =>
+    return this.#commits.read(() =>
       this.#documents(this.#columns.replacing(fingerprint, keys, visibility)).filter((record) => record !== undefined),
     );
   }
 
   async readBody(key: DocumentKey, generation: number): Promise<string | undefined> {
-    return this.#read(() => {
+    return this.#commits.read(() => {
       const body = this.#sql.body.get(...keyValues(key), generation)?.body;
       return body instanceof Uint8Array ? Buffer.from(body).toString() : undefined;
     });
@@ -121,7 +133,7 @@ export class SqliteLedger implements Ledger {
       afterId: query.after === undefined ? null : idBytes(query.after.id),
       limit: query.limit,
     };
-    return this.#read(() => {
+    return this.#commits.read(() => {
       const { stored, failed, laggingOfTenant } = this.#sql;
       if (query.state === "stored") return stored.all(page).map((row) => recordOf(row));
       if (query.state === "failed") return failed.all(page).map((row) => recordOf(row));
@@ -129,25 +141,30 @@ export class SqliteLedger implements Ledger {
     });
   }
 
-  async lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]> {
-    return this.#read(() => this.#sql.lagging.all({ fingerprint, limit }).map(keyOf));
+  async lagging(fingerprint: string, limit: number, copies = false): Promise<readonly DocumentKey[]> {
+    const { lagging, laggingWithCopies } = this.#sql;
+    return this.#commits.read(() => (copies ? laggingWithCopies : lagging).all({ fingerprint, limit }).map(keyOf));
   }
 
   async announce(generation: GenerationRef): Promise<boolean> {
-    return this.#commit(() => {
+    return this.#commits.commit(() => {
       const record = this.#document(generation.key);
       if (record?.wanted?.generation !== generation.generation) return { result: false };
-      this.#sql.announce.run(...generationValues(generation));
+      const values = generationValues(generation);
+      if (this.#sql.isCollecting.get(...values) !== undefined) return { result: false };
+      this.#sql.announce.run(...values);
       return { result: true };
     });
   }
 
   async publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved"> {
-    return this.#commit((now) => {
+    return this.#commits.commit((now) => {
       const before = this.#document(generation.key);
-      const after = afterPublish(before, generation, isoOf(now));
+      const after = afterPublish(before, generation, new Date(now).toISOString());
       if (after === "stale") this.#noteOrphan(generation, before, now);
       if (after === "stale" || after === "access-moved") return { result: after };
+      // Retired meanwhile, with its fingerprint: the index may have been told to erase what was written.
+      if (this.#sql.isHeld.get(...generationValues(generation)) === undefined) return { result: "stale" };
       if (after === before) return { result: "published" };
       this.#sql.retireLive.run(now, ...keyValues(generation.key), generation.fingerprint);
       this.#sql.goLive.run(...generationValues(generation));
@@ -155,18 +172,16 @@ export class SqliteLedger implements Ledger {
     });
   }
 
+  async indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void> {
+    this.#revise(generation.key, (record) => record && afterIndexedAccess(record, generation, accessRevision));
+  }
+
   async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
-    this.#commit(() => {
-      const before = this.#document(key);
-      const after = afterFailure(before, failure);
-      return after === undefined || after === before
-        ? { result: undefined }
-        : { result: undefined, changed: [this.#save(after)] };
-    });
+    this.#revise(key, (record) => afterFailure(record, failure));
   }
 
   async collectable(before: number, limit: number): Promise<readonly GenerationRef[]> {
-    return this.#commit(() => {
+    return this.#commits.commit(() => {
       const generations = this.#sql.collectable.all(before, limit).map(generationOf);
       for (const generation of generations) this.#sql.handOut.run(...generationValues(generation));
       return { result: generations };
@@ -174,18 +189,18 @@ export class SqliteLedger implements Ledger {
   }
 
   async collected(generation: GenerationRef): Promise<void> {
-    this.#commit(() => {
+    this.#commits.commit(() => {
       this.#sql.collected.run(...generationValues(generation));
       return { result: undefined };
     });
   }
 
   async activeFingerprint(): Promise<string | undefined> {
-    return this.#read(() => this.#active());
+    return this.#commits.read(() => this.#active());
   }
 
   async activate(from: string | undefined, to: string): Promise<boolean> {
-    return this.#commit(() => {
+    return this.#commits.commit(() => {
       if (this.#active() !== from) return { result: false };
       this.#sql.activate.run(to);
       return { result: true };
@@ -193,11 +208,11 @@ export class SqliteLedger implements Ledger {
   }
 
   async countLagging(fingerprint: string, tenant: string): Promise<number> {
-    return this.#read(() => integerOf(this.#sql.countLagging.get({ fingerprint, tenant })?.count));
+    return this.#commits.read(() => integerOf(this.#sql.countLagging.get({ fingerprint, tenant })?.count));
   }
 
   async retireOthers(keep: readonly string[], limit: number): Promise<number> {
-    return this.#commit((now) => {
+    return this.#commits.commit((now) => {
       const active = this.#active();
       const kept = new Set(active === undefined ? keep : [...keep, active]);
       const list = JSON.stringify([...kept]);
@@ -213,7 +228,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void> {
-    this.#commit((now) => {
+    this.#commits.commit((now) => {
       if (disabled) this.#sql.disable.run(tenant, principal, now);
       else this.#sql.enable.run(tenant, principal);
       return { result: undefined };
@@ -221,11 +236,32 @@ export class SqliteLedger implements Ledger {
   }
 
   async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {
-    return this.#read(() => principals.filter((one) => this.#sql.isDisabled.get(tenant, one) !== undefined));
+    return this.#commits.read(() => principals.filter((one) => this.#sql.isDisabled.get(tenant, one) !== undefined));
+  }
+
+  async tenants(): Promise<readonly string[]> {
+    return this.#commits.read(() => this.#sql.tenants.all().map((row) => textOf(row.tenant)));
+  }
+
+  async disabledPrincipals(): Promise<readonly DisabledPrincipal[]> {
+    return this.#commits.read(() =>
+      this.#sql.disabled.all().map((row) => ({ tenant: textOf(row.tenant), principal: textOf(row.principal) })),
+    );
+  }
+
+  async restore({ record, body }: ArchivedDocument): Promise<"restored" | "present"> {
+    return this.#commits.commit(() => {
+      const before = this.#document(record.key);
+      const after = afterRestore(before, record);
+      if (after === before) return { result: "present" };
+      if (record.wanted !== undefined && body !== null)
+        this.#sql.saveBody.run(...keyValues(record.key), record.wanted.generation, Buffer.from(body));
+      return { result: "restored", changed: [this.#save(after)] };
+    });
   }
 
   async close(): Promise<void> {
-    this.#unusable ??= new AppError("ledger-unavailable", { detail: "the ledger is closed" });
+    this.#commits.close();
   }
 
   #active(): string | undefined {
@@ -245,6 +281,14 @@ export class SqliteLedger implements Ledger {
     return keys.length === 0 ? [] : this.#records.take(keys, read);
   }
 
+  #revise(key: DocumentKey, change: (record: DocumentRecord | undefined) => DocumentRecord | undefined): void {
+    this.#commits.commit(() => {
+      const before = this.#document(key);
+      const after = change(before);
+      return { result: undefined, changed: after === undefined || after === before ? [] : [this.#save(after)] };
+    });
+  }
+
   #save(record: DocumentRecord): DocumentRecord {
     this.#sql.saveDocument.run(...recordValues(record));
     return record;
@@ -256,44 +300,4 @@ export class SqliteLedger implements Ledger {
     if (record.wanted?.generation !== generation.generation)
       this.#sql.retireAgain.run(...generationValues(generation), now);
   }
-
-  #commit<T>(work: (now: number) => { readonly result: T; readonly changed?: readonly DocumentRecord[] }): T {
-    const { result, changed } = this.#read(() => transaction(this.#database, () => work(this.#clock())));
-    try {
-      for (const record of changed ?? []) this.#columns.apply(record);
-    } catch (error) {
-      // The commit stands and memory does not show it: a search could now open what was just taken away.
-      this.#unusable = unavailable(error);
-      throw this.#unusable;
-    }
-    return result;
-  }
-
-  /** Access to rows or memory: refused while they may differ, and every failure of the store has one code. */
-  #read<T>(work: () => T): T {
-    if (this.#unusable !== undefined) throw this.#unusable;
-    try {
-      // Left open by a rollback that failed: its rows were never committed.
-      if (this.#database.isTransaction) throw new Error("an earlier transaction could not be ended");
-      return work();
-    } catch (error) {
-      throw error instanceof AppError ? error : unavailable(error);
-    }
-  }
-}
-
-function unavailable(cause: unknown): AppError {
-  return new AppError("ledger-unavailable", {}, { cause });
-}
-
-function isoOf(now: number): string {
-  return new Date(now).toISOString();
-}
-
-function generationValues(ref: GenerationRef): [string, string, Uint8Array, string, number] {
-  return [...keyValues(ref.key), ref.fingerprint, ref.generation];
-}
-
-function generationOf(row: Row): GenerationRef {
-  return { key: keyOf(row), fingerprint: textOf(row.fingerprint), generation: integerOf(row.generation) };
 }

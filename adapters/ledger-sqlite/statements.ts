@@ -4,13 +4,20 @@ import { documentColumns, recordColumns } from "./rows.ts";
 const keyIs = "tenant = ? AND source = ? AND id = ?";
 // The wanted generation is not live under the fingerprint and has not failed. Whether it is settled under it is a hint that the
 // index alone can give, without a look at the row; the last condition is exact.
-const isLagging = `
+const isUnsettled = `
   wanted_generation IS NOT NULL AND failed = 0
-  AND instr(' ' || coalesce(settled_under, '') || ' ', ' ' || :fingerprint || ' ') = 0
-  AND NOT EXISTS (
+  AND instr(' ' || coalesce(settled_under, '') || ' ', ' ' || :fingerprint || ' ') = 0`;
+const isNotLive = `
+  NOT EXISTS (
     SELECT 1 FROM generations g
     WHERE g.tenant = d.tenant AND g.source = d.source AND g.id = d.id
       AND g.fingerprint = :fingerprint AND g.generation = d.wanted_generation AND g.state = 'live')`;
+const isLagging = `${isUnsettled} AND ${isNotLive}`;
+// NULL, and so not true, where no copy was noted.
+const copyLags = `
+  EXISTS (
+    SELECT 1 FROM json_each(d.live) l
+    WHERE l.key = :fingerprint AND l.value ->> '$.indexedAccess' < d.access_revision)`;
 const page = (where: string): string => `
   SELECT ${documentColumns} FROM documents d
   WHERE tenant = :tenant AND (:source IS NULL OR source = :source)
@@ -38,6 +45,12 @@ export function prepareStatements(database: DatabaseSync) {
     lagging: database.prepare(
       `SELECT tenant, source, id FROM documents d WHERE ${isLagging} ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
     ),
+    // Two parts, for an index each; a document is in one of them at most.
+    laggingWithCopies: database.prepare(
+      `SELECT tenant, source, id, accepted_at FROM documents d WHERE ${isUnsettled} AND (${isNotLive} OR ${copyLags})
+       UNION ALL SELECT tenant, source, id, accepted_at FROM documents d WHERE failed = 1 AND ${copyLags}
+       ORDER BY accepted_at, tenant, source, id LIMIT :limit`,
+    ),
 
     countLagging: database.prepare(`SELECT count(*) AS count FROM documents d WHERE tenant = :tenant AND ${isLagging}`),
 
@@ -53,16 +66,20 @@ export function prepareStatements(database: DatabaseSync) {
        AND fingerprint NOT IN (SELECT value FROM json_each(?))`,
     ),
 
+    // One that was retired with its fingerprint is being written again: nobody may collect it now.
     announce: database.prepare(
-      `INSERT OR IGNORE INTO generations (tenant, source, id, fingerprint, generation, state)
-       VALUES (?, ?, ?, ?, ?, 'announced')`,
+      `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'announced')
+       ON CONFLICT DO UPDATE SET state = 'announced', retired_at = NULL WHERE state <> 'live'`,
+    ),
+    isCollecting: database.prepare(
+      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'collecting'`,
     ),
     goLive: database.prepare(
       `INSERT INTO generations (tenant, source, id, fingerprint, generation, state) VALUES (?, ?, ?, ?, ?, 'live')
        ON CONFLICT DO UPDATE SET state = 'live', retired_at = NULL`,
     ),
-    isLive: database.prepare(
-      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state = 'live'`,
+    isHeld: database.prepare(
+      `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state IN ('announced', 'live')`,
     ),
     retireLive: database.prepare(
       `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND fingerprint = ? AND state = 'live'`,
@@ -94,6 +111,8 @@ export function prepareStatements(database: DatabaseSync) {
       "INSERT OR IGNORE INTO disabled_principals (tenant, principal, disabled_at) VALUES (?, ?, ?)",
     ),
     enable: database.prepare("DELETE FROM disabled_principals WHERE tenant = ? AND principal = ?"),
+    disabled: database.prepare("SELECT tenant, principal FROM disabled_principals ORDER BY tenant, principal"),
+    tenants: database.prepare("SELECT DISTINCT tenant FROM documents ORDER BY tenant"),
     isDisabled: database.prepare("SELECT 1 FROM disabled_principals WHERE tenant = ? AND principal = ?"),
   };
 }

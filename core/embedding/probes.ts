@@ -27,19 +27,40 @@ const purposes = ["passage", "query"] as const;
  */
 export async function probeDrift(embedder: Embedder, store: ProbeStore): Promise<number> {
   const { fingerprint } = embedder.model;
-  const now = new Map<string, Float32Array>();
-  for (const purpose of purposes) {
-    const vectors = await embedder.embed(probeSentences, purpose);
-    for (const [at, sentence] of probeSentences.entries()) {
-      now.set(`${purpose}: ${sentence}`, vectors[at] ?? new Float32Array());
-    }
-  }
+  const now = await probesOf((texts, purpose) => embedder.embed(texts, purpose));
   const stored = await store.read(fingerprint);
   let drift = 0;
   for (const [probe, vector] of now) drift = Math.max(drift, distance(vector, stored.get(probe) ?? vector));
   if (drift <= toleratedDrift && [...now.keys()].some((probe) => !stored.has(probe)))
     await store.keep(fingerprint, now);
   return drift;
+}
+
+/**
+ * The same distance for another place that is to give an encoder's vectors, without storing anything; Infinity also when one is not stored,
+ * because then nothing is known.
+ */
+export async function probeDistance(
+  embed: Embedder["embed"],
+  stored: ReadonlyMap<string, Float32Array>,
+): Promise<number> {
+  if (stored.size === 0) return Infinity;
+  const nothing = new Float32Array();
+  const distances = [...(await probesOf(embed))].map(([probe, vector]) =>
+    distance(vector, stored.get(probe) ?? nothing),
+  );
+  return Math.max(...distances);
+}
+
+async function probesOf(embed: Embedder["embed"]): Promise<ReadonlyMap<string, Float32Array>> {
+  const probes = new Map<string, Float32Array>();
+  for (const purpose of purposes) {
+    const vectors = await embed(probeSentences, purpose);
+    for (const [at, sentence] of probeSentences.entries()) {
+      probes.set(`${purpose}: ${sentence}`, vectors[at] ?? new Float32Array());
+    }
+  }
+  return probes;
 }
 
 /** @returns the larger of cosine distance and greatest difference of a component; Infinity where there is none */

@@ -8,7 +8,7 @@ import type { JobQueue } from "../ports/queue.ts";
 /** Settings of {@link makeReconciler}. */
 export interface ReconcilerOptions {
   readonly ledger: Pick<Ledger, "lagging" | "collectable" | "collected">;
-  readonly index: Pick<VectorIndex, "remove">;
+  readonly index: Pick<VectorIndex, "remove" | "placeAccess">;
   readonly queue: Pick<JobQueue, "wake">;
   /** The fingerprints that every document is to be live under. */
   readonly fingerprints: () => readonly string[];
@@ -30,13 +30,13 @@ export interface ReconcilerOptions {
 
 /** What one sweep did. */
 export interface SweepResult {
-  /** Documents woken, because their wanted content is not searchable. */
+  /** Documents woken, because their wanted content is not searchable, or their access not in the index's copy. */
   readonly woken: number;
   /** Generations erased from the index. */
   readonly collected: number;
 }
 
-/** Repairs what was lost on the way: wake-ups that a crash dropped, generations that nobody collected. */
+/** Repairs what was lost on the way: wake-ups that a crash dropped, copies of access that nobody placed, generations that nobody collected. */
 export interface Reconciler {
   /** One sweep; a call during a sweep waits for that one. Never rejects: failures go to `onError`. */
   sweep(): Promise<SweepResult>;
@@ -52,6 +52,7 @@ const batch = 200;
 /** Makes the reconciler. It needs no memory of its own: both what lags and what is to be collected stand in the ledger. */
 export function makeReconciler(options: ReconcilerOptions): Reconciler {
   const { ledger, index, queue, fingerprints, clock, graceMs, sweepMs, onError } = options;
+  const keepsCopies = index.placeAccess !== undefined;
   let running: Promise<SweepResult> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -59,7 +60,9 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   async function wakeLagging(behind: Set<string>): Promise<number> {
     const lagging = new Map<string, DocumentKey>();
     for (const fingerprint of fingerprints()) {
-      const keys = await ledger.lagging(fingerprint, limits.pageSize);
+      const keys = await (keepsCopies
+        ? ledger.lagging(fingerprint, limits.pageSize, true)
+        : ledger.lagging(fingerprint, limits.pageSize));
       if (keys.length > 0) behind.add(fingerprint);
       for (const key of keys) lagging.set(keyString(key), key);
     }

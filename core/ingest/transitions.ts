@@ -1,9 +1,11 @@
 import { type Access, nobody, sameAccess } from "../access/acl.ts";
+import type { ArchivedDocument } from "../archive/archived-document.ts";
 import type { DocumentRecord, IndexFailure, LiveGeneration, WantedContent } from "../document.ts";
 import { AppError } from "../errors.ts";
 import type {
   DeleteDocument,
   DeleteResult,
+  GenerationRef,
   PublishGeneration,
   PutAccess,
   PutDocument,
@@ -110,9 +112,12 @@ export function afterPublish(
   if (wanted.generation !== publish.generation || wanted.version !== publish.contentVersion) return "stale";
   if (record.accessRevision !== publish.accessRevision) return "access-moved";
   const { failure: _failure, ...kept } = record;
-  // A repeat of what is live changes nothing, but proves a failure wrong.
+  // A repeat of what is live changes nothing, but proves a failure wrong, and may know of a newer copy of the access.
   const isLive = record.live[publish.fingerprint]?.generation === publish.generation;
-  if (isLive) return record.failure === undefined ? record : kept;
+  if (isLive) {
+    const noted = publish.accessPlaced === true ? afterIndexedAccess(kept, publish, publish.accessRevision) : kept;
+    return record.failure === undefined && noted === kept ? record : noted;
+  }
   const live: LiveGeneration = {
     version: wanted.version,
     title: wanted.title,
@@ -123,14 +128,51 @@ export function afterPublish(
     chunkCount: publish.chunkCount,
     access: record.access,
     publishedAt: at,
+    ...(publish.accessPlaced === true ? { indexedAccess: publish.accessRevision } : {}),
   };
   return { ...kept, live: { ...record.live, [publish.fingerprint]: live } };
+}
+
+/** The index's copy of a live generation carries this access revision now; a lower one than the noted is no news. */
+export function afterIndexedAccess(
+  record: DocumentRecord,
+  { fingerprint, generation }: GenerationRef,
+  accessRevision: number,
+): DocumentRecord {
+  const live = record.live[fingerprint];
+  if (live?.generation !== generation || (live.indexedAccess ?? -1) >= accessRevision) return record;
+  return { ...record, live: { ...record.live, [fingerprint]: { ...live, indexedAccess: accessRevision } } };
+}
+
+/**
+ * Whether the noted copy of access is older than the wanted access. Where no copy was ever noted, the index keeps none.
+ */
+export function copyLags({ accessRevision }: DocumentRecord, live: LiveGeneration): boolean {
+  return live.indexedAccess !== undefined && live.indexedAccess < accessRevision;
 }
 
 /** Only the given fingerprints go on; a document is not live under any other. */
 export function afterRetire(record: DocumentRecord, keep: ReadonlySet<string>): DocumentRecord {
   const kept = Object.entries(record.live).filter(([fingerprint]) => keep.has(fingerprint));
   return kept.length === Object.keys(record.live).length ? record : { ...record, live: Object.fromEntries(kept) };
+}
+
+/**
+ * A document comes back from an archive, as it was.
+ * @returns the record to keep; the one given when it is there already exactly so
+ * @throws AppError `version-conflict` when another state of the document is there
+ */
+export function afterRestore(record: DocumentRecord | undefined, archived: ArchivedDocument["record"]): DocumentRecord {
+  if (record === undefined) return { ...archived, live: {} };
+  const isSame =
+    record.accessRevision === archived.accessRevision &&
+    record.lastGeneration === archived.lastGeneration &&
+    record.wanted?.requestHash === archived.wanted?.requestHash &&
+    record.wanted?.version === archived.wanted?.version &&
+    record.tombstone?.version === archived.tombstone?.version &&
+    sameAccess(record.access, archived.access);
+  if (!isSame) throw new AppError("version-conflict", { detail: "another state of this document is stored already" });
+  return record;
 }
 
 /** The wanted generation cannot be indexed; of any other generation it is no news. */

@@ -1,7 +1,11 @@
+import { nobody } from "../access/acl.ts";
 import type { DocumentKey, DocumentRecord, IndexFailure, WantedContent } from "../document.ts";
+import { TextRefused } from "../embedding/text-refused.ts";
+import { AppError, problems } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder } from "../ports/embedder.ts";
-import type { IndexedChunk, VectorIndex } from "../ports/index.ts";
+import type { VectorIndex } from "../ports/index.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { WakeUpHandler } from "../ports/queue.ts";
 import { ParseError } from "../text/parse-error.ts";
@@ -34,17 +38,25 @@ export class IndexingError extends Error {
 }
 
 /**
- * Brings one document's index to what the ledger wants. Everything is read from the ledger, so a wake-up may come twice, late or
+ * Brings one document's index, and the copy of its access there, to what the ledger wants. Everything is read from the ledger, so a wake-up may come twice, late or
  * for nothing; whoever is overtaken by newer content stops quietly. A failed document is tried again when woken.
- * @returns a handler that rejects with {@link IndexingError} when it is worth another try
+ * @returns a handler that rejects, with {@link IndexingError} for content, when it is worth another try
  */
 export function makeWorker(parts: WorkerParts): WakeUpHandler {
   const { fingerprint } = parts.embedder.model;
   return async (key) => {
     const [record] = await parts.ledger.read([key]);
-    const wanted = record?.wanted;
-    if (record === undefined || wanted === undefined) return;
-    if (record.live[fingerprint]?.generation === wanted.generation) return;
+    if (record === undefined) return;
+    const { wanted } = record;
+    if (wanted === undefined) {
+      // What is left of it goes when it is collected; until then nothing of it should be in anybody's search.
+      await parts.index.withdraw?.(key, record.lastGeneration + 1, fingerprint);
+      return;
+    }
+    // First, also when newer content waits: encoding takes its time, and the change may take rights away. A trouble with it is
+    // worth another try, and never a reason to call live content failed.
+    const isWhole = await bringCopy(parts, record);
+    if (isWhole && record.live[fingerprint]?.generation === wanted.generation) return;
     try {
       await bring(parts, record, wanted);
     } catch (error) {
@@ -58,7 +70,8 @@ export function makeWorker(parts: WorkerParts): WakeUpHandler {
 /**
  * Ends the tries of the queue: the generation that could not be indexed is marked `failed`, for everybody to see. Newer content,
  * accepted meanwhile, is left alone. Only what the active fingerprint lacks is given up: a document that failed counts as done for a change
- * of the model, so an outage of the new one must never end its documents.
+ * of the model, so trouble with the new one must never end its documents. An outage (of a remote encoder, say) ends none at all, because it
+ * says nothing about them: they stay wanted, and the reconciler wakes them again.
  * @param parts `active` absent: every fingerprint counts as active
  */
 export function giveUp(
@@ -66,10 +79,31 @@ export function giveUp(
 ): (key: DocumentKey, error: unknown) => Promise<void> {
   return async (key, error) => {
     // Without a generation not even the ledger could be read: the reconciler comes back to it.
-    if (!(error instanceof IndexingError)) return;
+    if (!(error instanceof IndexingError) || isOutage(error.cause)) return;
     if (parts.active !== undefined && parts.active() !== error.fingerprint) return;
     await fail(parts, key, error.generation, "indexing-failed", messageOf(error.cause));
   };
+}
+
+/**
+ * Places the wanted access on the live generation, in an index that keeps a copy, if what is noted of it is older.
+ * @returns false when the index does not hold the live generation any more
+ */
+async function bringCopy(parts: WorkerParts, record: DocumentRecord): Promise<boolean> {
+  const { ledger, index, embedder } = parts;
+  const { fingerprint } = embedder.model;
+  const live = record.live[fingerprint];
+  if (index.placeAccess === undefined || live === undefined) return true;
+  if (live.indexedAccess === record.accessRevision) return true;
+  const { key, accessRevision } = record;
+  const { generation, chunkCount } = live;
+  const isWanted = generation === record.wanted?.generation;
+  // Older text stays under its own access as well: see `readableChecks.liveAccess`.
+  const access = isWanted ? ([record.access] as const) : ([record.access, live.access] as const);
+  const ref = { key, generation, fingerprint, chunkCount };
+  if (!(await index.placeAccess(ref, access, accessRevision))) return false;
+  await ledger.indexedAccess(ref, accessRevision);
+  return true;
 }
 
 async function bring(parts: WorkerParts, record: DocumentRecord, wanted: WantedContent): Promise<void> {
@@ -82,32 +116,39 @@ async function bring(parts: WorkerParts, record: DocumentRecord, wanted: WantedC
   const chunks = await indexedChunks({ key, content: wanted, body }, embedder, index);
   // As late as possible: between this and the end of the write, nothing else is slow.
   if (!(await ledger.announce({ key, generation, fingerprint }))) return;
-  await index.write({ key, generation, fingerprint, chunks });
-  if (await publish(parts, record, wanted, chunks)) changes.changed(key);
+  await index.write({ key, generation, fingerprint, chunks, quality: wanted.quality });
+  if (!(await publish(parts, record, wanted, chunks.length))) return;
+  await index.withdraw?.(key, generation, fingerprint);
+  changes.changed(key);
 }
 
 /** @returns false when newer content has come, or the document went */
 async function publish(
-  { ledger, embedder, publishAttempts = 5 }: WorkerParts,
+  { ledger, index, embedder, publishAttempts = 5 }: WorkerParts,
   record: DocumentRecord,
   wanted: WantedContent,
-  chunks: readonly IndexedChunk[],
+  chunkCount: number,
 ): Promise<boolean> {
   const { key } = record;
-  let { accessRevision } = record;
+  const { fingerprint } = embedder.model;
+  const ref = { key, generation: wanted.generation, fingerprint, chunkCount };
+  let { access, accessRevision } = record;
   for (let attempt = 0; attempt < publishAttempts; attempt += 1) {
-    const outcome = await ledger.publish({
-      key,
-      generation: wanted.generation,
-      fingerprint: embedder.model.fingerprint,
-      contentVersion: wanted.version,
-      accessRevision,
-      chunkCount: chunks.length,
-    });
-    if (outcome !== "access-moved") return outcome === "published";
+    // Before the publish, so that what is live is at any time in searches; the re-check leaves out what is not live yet.
+    const isPlaced = await index.placeAccess?.(ref, [access], accessRevision);
+    if (isPlaced === false) throw new Error("the index does not hold what was just written");
+    const publication = { ...ref, contentVersion: wanted.version, accessRevision };
+    const outcome = await ledger.publish(isPlaced === true ? { ...publication, accessPlaced: true } : publication);
+    if (outcome === "published") return true;
     const [now] = await ledger.read([key]);
+    if (outcome === "stale") {
+      // Never to become live, it should be in no search either. What is live already may be published again in vain.
+      const isLive = now?.live[fingerprint]?.generation === ref.generation;
+      if (!isLive) await index.placeAccess?.(ref, [nobody], limits.version);
+      return false;
+    }
     // What is not there any more is stale; the ledger has to hear of the publish, so that it knows what to collect.
-    accessRevision = now?.accessRevision ?? accessRevision;
+    ({ access, accessRevision } = now ?? { access, accessRevision });
   }
   throw new Error(`the access list changed during ${publishAttempts} attempts to publish`);
 }
@@ -121,6 +162,10 @@ async function fail(
 ): Promise<void> {
   await ledger.fail(key, { generation, code, message, failedAt: new Date(clock()).toISOString() });
   changes.changed(key);
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof AppError && problems[error.code].status === 503 && !(error instanceof TextRefused);
 }
 
 function messageOf(error: unknown): string {

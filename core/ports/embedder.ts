@@ -38,7 +38,10 @@ export interface TokenEmbedder {
   words(ids: Uint16Array): readonly string[];
 }
 
-/** Turns text into unit vectors. Any failure is an AppError `embedder-unavailable`. */
+/**
+ * Turns text into unit vectors. Any failure is an AppError `embedder-unavailable`; one with `retryAfterS` asks to be left alone for so long,
+ * and `TextRefused` (core/embedding) is about the text and not an outage.
+ */
 export interface Embedder {
   readonly model: EmbeddingModel;
   /** Tokens of a text as the model counts them. */

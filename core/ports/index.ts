@@ -1,6 +1,8 @@
+import type { Access } from "../access/acl.ts";
 import type { VisibilityFilter } from "../access/visible.ts";
 import type { DocumentKey, SourceKey } from "../document.ts";
 import type { TokenMatches } from "../retrieval/late-interaction.ts";
+import type { Quality } from "../trust/quality.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 
 /**
@@ -48,6 +50,17 @@ export interface IndexedGeneration {
   readonly generation: number;
   readonly fingerprint: string;
   readonly chunks: readonly IndexedChunk[];
+  /** What the quality gates look at, for an index that keeps a copy of it. Absent = as of a document that says nothing of its quality. */
+  readonly quality?: Quality;
+}
+
+/** A written generation whose copy of the access list is to be placed. */
+export interface PlacedGeneration {
+  readonly key: DocumentKey;
+  readonly generation: number;
+  readonly fingerprint: string;
+  /** Chunks of the generation, which are numbered from 0. */
+  readonly chunkCount: number;
 }
 
 /** Conditions that a request may add. Absent = no condition; an empty list is the same as absent. */
@@ -120,6 +133,8 @@ export interface IndexAnswer {
      */
     readonly neighbours: number | null;
   };
+  /** Set when the search was approximate: hits may be missing, and which ones may depend on documents outside the filter. */
+  readonly approximate?: true;
 }
 
 /** What is returned to a caller of a chunk, fetched only for survivors of the re-check. */
@@ -173,5 +188,20 @@ export interface VectorIndex {
     fingerprint: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, StoredEmbedding>>;
+  /**
+   * Only in an index that keeps a copy of access and quality for its filter, beside the ledger and behind it: what is written there is in no search
+   * before this was called for it. Makes the copy say who may read: whoever every one of the accesses lets in. A copy of the same
+   * or a higher revision stays as it is, so that a worker that stalls between reading and placing undoes nothing. Nobody's access at
+   * `limits.version` is for good.
+   * @returns false when the index does not hold all chunks of the generation: it is to be written again
+   */
+  placeAccess?(ref: PlacedGeneration, access: readonly [Access, ...Access[]], accessRevision: number): Promise<boolean>;
+  /**
+   * Goes with {@link placeAccess}: takes all generations of a document below one out of searches for good. They stay readable by id until
+   * they are removed, for requests that are under way.
+   */
+  withdraw?(key: DocumentKey, below: number, fingerprint: string): Promise<void>;
+  /** True when the deployment chose approximate search, for large selections: non-interference is then statistical. Absent = false. */
+  readonly isApproximate?: boolean;
   close(): Promise<void>;
 }

@@ -53,6 +53,8 @@ export interface PublishGeneration extends GenerationRef {
   readonly contentVersion: number;
   readonly accessRevision: number;
   readonly chunkCount: number;
+  /** True when the index carries a copy of the access of `accessRevision` already: noted as {@link Ledger.indexedAccess} does. */
+  readonly accessPlaced?: boolean;
 }
 
 /** Which documents {@link Ledger.list} gives. `lagging`: the wanted generation is neither live nor failed. */
@@ -109,16 +111,28 @@ export interface Ledger {
   readBody(key: DocumentKey, generation: number): Promise<string | undefined>;
   /** One page in the order of `compareKeys`. Tombstones are part of `stored`. */
   list(query: ListQuery): Promise<readonly DocumentRecord[]>;
-  /** Documents of all tenants whose wanted generation is neither live nor failed, oldest acceptance first. */
-  lagging(fingerprint: string, limit: number): Promise<readonly DocumentKey[]>;
+  /**
+   * Documents of all tenants whose wanted generation is neither live nor failed, oldest acceptance first. With `copies`, also those,
+   * failed ones among them, whose live generation's noted copy of access is older than the wanted access: for an index that keeps copies.
+   */
+  lagging(fingerprint: string, limit: number, copies?: boolean): Promise<readonly DocumentKey[]>;
 
-  /** Notes, before any write to the index, that a generation is being written. False when it is not the wanted one any more. */
+  /**
+   * Notes, before any write to the index, that a generation is being written; one that was retired is taken back. False when it is not
+   * the wanted one any more, and while it is handed out to be erased: what is written now would be erased, too.
+   */
   announce(generation: GenerationRef): Promise<boolean>;
   /**
-   * Makes a generation live in one compare-and-set. `stale`: the wanted content moved on, or was deleted; `access-moved`: the
+   * Makes a generation live in one compare-and-set. `stale`: the wanted content moved on, or was deleted, or the generation is not announced (any
+   * more): it was retired with its fingerprint, and what was written of it may have been erased. `access-moved`: the
    * access revision did, read again and publish again. Retires the generation that was live.
    */
   publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved">;
+  /**
+   * Notes which access revision the index's copy of a live generation carries. A lower revision than the noted one, and a generation that is not
+   * live, are no news.
+   */
+  indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void>;
   /** Records that a wanted generation cannot be indexed. Ignored when it is not the wanted one any more. */
   fail(key: DocumentKey, failure: IndexFailure): Promise<void>;
   /**

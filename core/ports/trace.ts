@@ -96,15 +96,15 @@ export interface FeedbackPage {
 /** What tells a judgement from every other one of its tenant, and when it was given. Holds nothing that another tenant moves. */
 export type FeedbackPosition = Pick<Feedback, "at" | "retrieval" | "user" | "actors" | "document">;
 
-/** Keeps traces in batches, off the hot path, within a retention limit. */
+/** Keeps traces in batches, off the hot path, within a retention limit. Another process sees a trace once its batch is written. */
 export interface TraceStore {
   /** Never throws and never waits: a trace that cannot be kept is counted, not allowed to fail an answer. */
   record(trace: Trace): void;
-  /** A trace of this tenant, also one that was recorded a moment ago. */
+  /** A trace of this tenant, also one that this process recorded a moment ago. @throws AppError `traces-unavailable`, like all that follow */
   get(tenant: string, id: string): Promise<Trace | undefined>;
   /**
    * Keeps a judgement for as long as its trace, in the place of an earlier one of the same principal of the same retrieval and document.
-   * On disk when it resolves, but for a crash of the machine.
+   * On disk when it resolves, but for a crash of the machine; on a server, as safe as that is set up to be.
    * @returns `gone` when the trace is not there any more, `full` when the retrieval has `limits.feedbackPerRetrieval` judgements.
    */
   judge(feedback: Feedback): Promise<"kept" | "gone" | "full">;

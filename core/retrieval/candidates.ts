@@ -33,6 +33,13 @@ export interface CandidateSet {
   readonly statistics: IndexAnswer["statistics"];
 }
 
+/**
+ * Live generations of documents that a search met in another one, by `keyString`, over the rounds of one question. What was live before a
+ * search began was in it: a hit of an older generation that such a search still gives is not of something replaced under it, but of
+ * an index that keeps a copy of the ledger's facts and lags behind it.
+ */
+export type KnownLive = Map<string, number>;
+
 export interface CandidateSearch {
   readonly index: VectorIndex;
   readonly ledger: Pick<Ledger, "read" | "replacements">;
@@ -59,7 +66,9 @@ export async function findCandidates(
   now: number,
   enough: number,
   checkDeadline: () => void,
+  known: KnownLive = new Map(),
 ): Promise<CandidateSet | "replaced"> {
+  const lags = index.placeAccess !== undefined;
   for (let limit = candidateDepth; ; limit *= deepen) {
     checkDeadline();
     const answer = await index.search({ ...query, limit });
@@ -67,11 +76,14 @@ export async function findCandidates(
     const records = await readRecords(ledger, named);
     const confirmed: NamedHit[] = [];
     const dropped: IndexHit[] = [];
+    let isReplaced = false;
     for (const one of named) {
       const { hit, name } = one;
       if (!hasPossibleScores(hit)) throw brokenIndex(`hit ${hit.chunkId} has impossible scores`);
-      const verdict = recheck(records.get(name), hit.generation, query.filter.visibility, query.fingerprint);
-      if (verdict === "replaced") return "replaced";
+      const record = records.get(name);
+      const verdict = recheck(record, hit.generation, query.filter.visibility, query.fingerprint);
+      if (verdict === "replaced" && !(lags && isLeftOver(hit, record?.live[query.fingerprint], known)))
+        isReplaced = true;
       // The ledger has confirmed the document that the hit names: the chunk must be one of that document's.
       if (verdict === "confirmed" && chunkIdOf(hit.key, hit.generation, hit.chunk) !== hit.chunkId) {
         throw brokenIndex(`hit ${hit.chunkId} is no chunk of the document that it names`);
@@ -79,6 +91,7 @@ export async function findCandidates(
       if (verdict === "confirmed") confirmed.push(one);
       else dropped.push(hit);
     }
+    if (isReplaced) return "replaced";
     const judged = await judge(ledger, confirmed, records, query.filter.visibility, query.fingerprint, trust, now);
     const candidates = query.filter.eligible === null ? judged : judged.filter((item) => item.trustGate === "eligible");
     const lost = answer.hits.length - candidates.length;
@@ -86,6 +99,19 @@ export async function findCandidates(
       return { candidates, dropped, statistics: answer.statistics };
     }
   }
+}
+
+/**
+ * Whether a hit of another generation than the live one is no sign of a replacement under this search: it is of one that is not live yet, or the
+ * live one was known before the search began. Notes what is live for the next round.
+ */
+function isLeftOver(hit: IndexHit, live: LiveGeneration | undefined, known: KnownLive): boolean {
+  if (live === undefined) return false;
+  if (hit.generation > live.generation) return true;
+  const name = keyString(hit.key);
+  const isKnown = known.get(name) === live.generation;
+  known.set(name, live.generation);
+  return isKnown;
 }
 
 /** A score that is no number would win every comparison that it should lose, and one beyond its scale would win every other. */

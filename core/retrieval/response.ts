@@ -39,9 +39,11 @@ const common = {
   }),
   gates: z.strictObject({ floor: z.number().min(-1).max(1), threshold: z.number().min(0).max(1) }),
   versions: z.strictObject({ policy: z.string(), trust: z.string(), index: z.string(), embedding_model: z.string() }),
+  /** On every answer of a deployment that chose approximate search, and on no other's: a hidden document can then move an answer. */
+  non_interference: z.literal("statistical").exactOptional(),
 };
 
-/** The answer of POST /retrieve: passages, or an explicit abstention. Keys depend on `outcome` alone. */
+/** The answer of POST /retrieve: passages, or an explicit abstention. Keys depend on `outcome` and the deployment alone. */
 export const retrieveResponseSchema = z.discriminatedUnion("outcome", [
   z.strictObject({ outcome: z.literal("answered"), ...common, passages: z.array(passageSchema).nonempty() }),
   z.strictObject({

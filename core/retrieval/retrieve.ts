@@ -12,6 +12,7 @@ import {
   type CandidateSearch,
   type CandidateSet,
   findCandidates,
+  type KnownLive,
   type RankedCandidate,
 } from "./candidates.ts";
 import type { ConfidenceModel } from "./confidence.ts";
@@ -127,6 +128,7 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
       },
       gates,
       versions,
+      ...(dependencies.index.isApproximate === true ? { non_interference: "statistical" as const } : {}),
     };
     const [first, ...rest] = inReadingOrder(eligible.chosen).map(passageOf);
     const response: RetrieveResponse =
@@ -202,8 +204,9 @@ interface AttemptInput {
  */
 async function attempt(dependencies: CandidateSearch, input: AttemptInput): Promise<Attempt> {
   const { query, question, snapshot, gates, request, now, confidence, checkDeadline } = input;
+  const known: KnownLive = new Map();
   for (let round = 0; round < attempts; round++) {
-    const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline);
+    const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline, known);
     if (set === "replaced") continue;
     const evidence = await weigh(dependencies.index, query.fingerprint, set, question, input.denseWeight);
     if (evidence === "replaced") continue;

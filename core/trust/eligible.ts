@@ -14,9 +14,10 @@ export type QualityGate =
   | { readonly gate: "untrusted"; readonly why: "unknown_source" | "tier" | "review_state" | "owner" }
   | { readonly gate: "stale"; readonly why: "expired" | "max_age" };
 
-const dayMs = 24 * 60 * 60 * 1000;
+/** A day, ms. */
+export const dayMs = 24 * 60 * 60 * 1000;
 /** How far ahead of our clock a document's date may lie, ms: time zones and clock skew, no more. */
-const futureToleranceMs = dayMs;
+export const futureToleranceMs = dayMs;
 
 /** Place of a tier, 0 = highest; +∞ for one that is not declared, so that it is below every minimum. */
 function rank(trust: TrustPolicy, tier: string): number {

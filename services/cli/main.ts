@@ -1,4 +1,5 @@
 import process from "node:process";
+import type { Role } from "#services/process/roles.ts";
 
 /** A command of the command line: its arguments in, its exit code out. Loaded only when asked for. */
 type Run = (args: readonly string[]) => Promise<number>;
@@ -6,6 +7,9 @@ type Run = (args: readonly string[]) => Promise<number>;
 const commands: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<{ run: Run }> }>> = {
   demo: { about: "index the examples and ask as three callers", load: () => import("./demo/demo.ts") },
   serve: { about: "start the service (what npm start does)", load: () => import("./serve.ts") },
+  query: { about: "answer questions, one process of several", load: () => roleCommand("query") },
+  indexer: { about: "take documents in, one process of several", load: () => roleCommand("indexer") },
+  worker: { about: "index documents, one process of several", load: () => roleCommand("worker") },
   token: { about: "sign a token with the embedded key", load: () => import("./token.ts") },
   sync: { about: "send a folder of documents to the indexer", load: () => import("./sync/sync.ts") },
   ask: { about: "ask the running service", load: () => import("./ask.ts") },
@@ -14,8 +18,18 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
     about: "fit the confidence on judged questions, or on documents",
     load: () => import("./calibrate/calibrate.ts"),
   },
+  export: {
+    about: "write everything that cannot be made again into a folder",
+    load: () => import("./archive/export.ts"),
+  },
+  import: { about: "put an exported folder into a deployment", load: () => import("./archive/import.ts") },
   eval: { about: "measure retrieval, abstention and leaks on a set", load: () => import("./eval/eval.ts") },
 };
+
+async function roleCommand(role: Role): Promise<{ run: Run }> {
+  const { runRole } = await import("./serve.ts");
+  return { run: (args) => runRole(role, args) };
+}
 
 function usage(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));

@@ -2,22 +2,45 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { startService } from "#services/compose.ts";
 import { parseConfig } from "#services/config.ts";
+import type { Role } from "#services/process/roles.ts";
 
-const help = `usage: reticent serve
+const helpOf: Readonly<Record<Role, string>> = {
+  all: `usage: reticent serve
 
 Serves the ingest API and the query API on RETICENT_HOST:RETICENT_PORT (127.0.0.1:8080) from RETICENT_DATA (./data) under the policies
 in RETICENT_POLICIES (./policies). README.md lists every setting. SIGINT, SIGTERM and SIGHUP finish what was acknowledged, and so does the
 end of the process that started it (npm start, npx reticent).
-`;
+`,
+  query: `usage: reticent query
 
-/** `reticent serve`: runs until a signal says stop. Exit code 0 after a clean shutdown. */
+Answers questions: one of any number of processes that share RETICENT_LEDGER=redis, RETICENT_INDEX=qdrant and RETICENT_QUEUE=bullmq. It
+serves POST /v1/retrieve, traces, feedback and health on RETICENT_HOST:RETICENT_PORT. docs/operations.md tells how to run several.
+`,
+  indexer: `usage: reticent indexer
+
+Takes documents in: one of any number of processes that share RETICENT_LEDGER=redis, RETICENT_INDEX=qdrant and RETICENT_QUEUE=bullmq. It
+serves the ingest API and health on RETICENT_HOST:RETICENT_PORT; a worker indexes what it accepts.
+`,
+  worker: `usage: reticent worker
+
+Indexes what was accepted and repairs what was lost: one of any number of processes that share RETICENT_LEDGER=redis,
+RETICENT_INDEX=qdrant and RETICENT_QUEUE=bullmq. It serves nothing but health on RETICENT_HOST:RETICENT_PORT.
+`,
+};
+
+/** `reticent serve`: runs everything in one process until a signal says stop. Exit code 0 after a clean shutdown. */
 export async function run(args: readonly string[]): Promise<number> {
+  return runRole("all", args);
+}
+
+/** A process of the given role, until a signal says stop. Exit code 0 after a clean shutdown. */
+export async function runRole(role: Role, args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { help: { type: "boolean", short: "h" } }, strict: true });
   if (values.help === true) {
-    process.stdout.write(help);
+    process.stdout.write(helpOf[role]);
     return 0;
   }
-  const config = parseConfig(process.env);
+  const config = parseConfig(process.env, role);
   // Before the start, which may take a while: a signal in the middle of it is not lost.
   const stop = askedToStop();
   const service = await startService(config);

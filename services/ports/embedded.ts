@@ -5,9 +5,11 @@ import { localQueue } from "#adapters/queue-local/queue.ts";
 import { openingFile } from "#adapters/sqlite/file-error.ts";
 import { openDatabase, truncateLog } from "#adapters/sqlite/open.ts";
 import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
+import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { EmbeddingModel } from "#core/ports/embedder.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
 import type { TraceStore } from "#core/ports/trace.ts";
 import type { ServiceConfig } from "#services/config.ts";
@@ -19,7 +21,8 @@ import type { Ports, QueueEvents } from "./ports.ts";
 const indexingConcurrency = 2;
 
 /** The ledger in the data directory, with what only an index in the same process can have. */
-export interface EmbeddedStore extends Required<Pick<Ports, "ledger" | "probes" | "maintain">> {
+export interface EmbeddedStore extends Required<Pick<Ports, "probes" | "maintain">> {
+  readonly ledger: Ledger & LedgerArchive;
   /** An index beside it, which sees each of its commits at once. */
   openIndex(model: EmbeddingModel): Promise<VectorIndex>;
 }
@@ -52,7 +55,7 @@ export async function openEmbeddedTraces(
 }
 
 /** The queue of one process, which carries its wake-ups in memory. */
-export function openEmbeddedQueue({ onGiveUp, onError }: QueueEvents): JobQueue {
+export async function openEmbeddedQueue({ onGiveUp, onError }: QueueEvents): Promise<JobQueue> {
   return localQueue({
     concurrency: indexingConcurrency,
     maxAttempts: 5,

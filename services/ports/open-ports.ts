@@ -1,28 +1,44 @@
+import { cachedEmbedder } from "#adapters/embedder-cached/cached.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { calibrationProblems } from "#core/calibration/published.ts";
 import type { Clock } from "#core/ports/clock.ts";
+import type { EmbeddingModel } from "#core/ports/embedder.ts";
+import type { VectorIndex } from "#core/ports/index.ts";
+import type { ProbeStore } from "#core/ports/probes.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
-import type { ServiceConfig } from "#services/config.ts";
+import type { RedisConfig } from "#services/adapter-settings.ts";
+import { ConfigError, type ServiceConfig } from "#services/config.ts";
 import { Closers } from "./closers.ts";
 import { takeDataDirectory } from "./data-directory.ts";
 import { openEmbeddedQueue, openEmbeddedStore, openEmbeddedTraces } from "./embedded.ts";
 import { openEmbedder } from "./embedders.ts";
 import type { Ports } from "./ports.ts";
+import { openSharedIndex, openSharedQueue, openSharedStore, openSharedTraces } from "./shared.ts";
 
 /**
  * Opens the adapters of a configuration. This, and nothing else, decides which adapter stands behind which port.
+ * @param onTrouble told of what goes wrong at the servers behind the adapters between requests; must not throw
  * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile; Error that names the key file
  */
-export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: PolicyEvent) => void): Promise<Ports> {
+export async function openPorts(
+  config: ServiceConfig,
+  onPolicyEvent: (event: PolicyEvent) => void,
+  onTrouble: (error: unknown) => void = () => {},
+): Promise<Ports> {
   const closers = new Closers();
   try {
     const clock: Clock = Date.now;
-    const embedder = await openEmbedder(config.embedder, config.vectorFile);
+    // The encoder comes first, because the policy is judged by its name; the vectors lie in a store that is opened later.
+    let probes: ProbeStore | undefined;
+    const laterProbes = { read: async (fingerprint: string) => (await probes?.read(fingerprint)) ?? new Map() };
+    const opened = await openEmbedder(config.embedder, config, laterProbes);
+    const embedder = config.vectorFile === undefined ? opened : cachedEmbedder(opened, config.vectorFile);
     closers.add(() => embedder.close());
     const { previousEmbedder: previousName } = config;
-    const previousEmbedder = previousName === undefined ? undefined : await openEmbedder(previousName);
+    const previousEmbedder =
+      previousName === undefined ? undefined : await openEmbedder(previousName, config, laterProbes);
     if (previousEmbedder !== undefined) closers.add(() => previousEmbedder.close());
     const inUse = [embedder, ...(previousEmbedder === undefined ? [] : [previousEmbedder])].map((one) => one.model);
     const policy = await openPolicy({
@@ -35,12 +51,13 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       onEvent: onPolicyEvent,
     });
     closers.add(() => policy.close());
-    const lock = takeDataDirectory(config.dataDir);
-    closers.add(() => lock.release());
-    const store = await openEmbeddedStore(config.dataDir, clock, closers);
+    const store = await openStore(config, clock, closers, onTrouble);
+    probes = store.probes;
     const index = await store.openIndex(embedder.model);
     closers.add(() => index.close());
-    const traces = await openEmbeddedTraces(config, clock);
+    const traces = await (config.adapters.traces === "redis"
+      ? openSharedTraces(redisOf(config), config, clock, onTrouble)
+      : openEmbeddedTraces(config, clock));
     closers.add(() => traces.close());
     const issuers = config.issuers.length > 0 ? config.issuers : [await embeddedIssuer(config.dataDir)];
     const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
@@ -50,17 +67,53 @@ export async function openPorts(config: ServiceConfig, onPolicyEvent: (event: Po
       embedder,
       ...(previousEmbedder === undefined ? {} : { previousEmbedder }),
       probes: store.probes,
-      openQueue: openEmbeddedQueue,
+      openQueue: (events) =>
+        config.adapters.queue === "bullmq" ? openSharedQueue(redisOf(config), events) : openEmbeddedQueue(events),
       policy,
       verifier,
       traces,
       recheck,
       clock,
-      maintain: store.maintain,
+      ...(store.revisions === undefined ? {} : { revisions: store.revisions }),
+      ...(store.maintain === undefined ? {} : { maintain: store.maintain }),
       close: () => closers.close(),
     };
   } catch (error) {
     await closers.close();
     throw error;
   }
+}
+
+/** A ledger with its content store, and the index that goes with it. */
+interface OpenStore extends Pick<Ports, "ledger" | "probes" | "revisions" | "maintain"> {
+  openIndex(model: EmbeddingModel): Promise<VectorIndex>;
+}
+
+/** The data directory is locked whenever something lies in it that one process alone may use. */
+async function openStore(
+  config: ServiceConfig,
+  clock: Clock,
+  closers: Closers,
+  onTrouble: (error: unknown) => void,
+): Promise<OpenStore> {
+  const { adapters, dataDir, deadlineMs, qdrant } = config;
+  if (adapters.ledger === "sqlite" || adapters.traces === "sqlite") {
+    const lock = takeDataDirectory(dataDir);
+    closers.add(() => lock.release());
+  }
+  const openShared = (model: EmbeddingModel) => {
+    if (qdrant === undefined) throw new ConfigError(["RETICENT_QDRANT_URL: missing"]);
+    return openSharedIndex(qdrant, model, deadlineMs);
+  };
+  if (adapters.ledger === "redis") {
+    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble);
+    return { ...store, openIndex: openShared };
+  }
+  const store = await openEmbeddedStore(dataDir, clock, closers);
+  return adapters.index === "qdrant" ? { ...store, openIndex: openShared } : store;
+}
+
+function redisOf({ redis }: ServiceConfig): RedisConfig {
+  if (redis === undefined) throw new ConfigError(["RETICENT_REDIS_URL: missing"]);
+  return redis;
 }

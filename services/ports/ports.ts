@@ -19,6 +19,11 @@ export interface QueueEvents {
   readonly onError: (key: DocumentKey | undefined, error: unknown) => void;
 }
 
+/** A queue, and whether wake-ups get through to it; absent where it is in this process. */
+export interface ServiceQueue extends JobQueue {
+  isReachable?(): boolean;
+}
+
 /** The adapters that a service runs on. */
 export interface Ports {
   readonly ledger: Ledger;
@@ -28,7 +33,7 @@ export interface Ports {
   readonly previousEmbedder?: Embedder;
   readonly probes: ProbeStore;
   /** Opened by whoever needs it: with workers, or only to wake those of other processes. */
-  readonly openQueue: (events: QueueEvents) => JobQueue;
+  readonly openQueue: (events: QueueEvents) => Promise<ServiceQueue>;
   readonly policy: WatchedPolicy;
   /** Present where other processes use the same ledger. */
   readonly revisions?: PolicyRevisions;

@@ -16,7 +16,7 @@ import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { type WatchedLedger, watchWrites } from "#services/indexer/write-health.ts";
 import { logModel } from "#services/log.ts";
-import type { Ports } from "#services/ports/ports.ts";
+import type { Ports, ServiceQueue } from "#services/ports/ports.ts";
 import { queryApp } from "#services/query/app.ts";
 import { healthRoutes } from "#services/query/routes/health.ts";
 import { follow } from "./follow.ts";
@@ -47,6 +47,10 @@ interface Process {
 
 /** Puts what the process's role asks for on top of the ports, and listens. */
 export async function serve(ports: Ports, config: ServiceConfig, app: FastifyInstance): Promise<RunningService> {
+  const closing = async (error: unknown): Promise<never> => {
+    await ports.close();
+    throw error;
+  };
   const models = await openPinnedModel({
     ledger: ports.ledger,
     probes: ports.probes,
@@ -54,14 +58,11 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     ...(ports.previousEmbedder === undefined ? {} : { previous: ports.previousEmbedder }),
     clock: ports.clock,
     onEvent: (event) => logModel(app, event),
-  }).catch(async (error: unknown) => {
-    await ports.close();
-    throw error;
-  });
+  }).catch(closing);
   const duties = dutiesOf(config.role);
   const written = watchWrites(ports.ledger);
   const process: Process = { ports, config, app, duties, models, changes: documentChanges(), written };
-  const queue = duties.takesIn || duties.indexes ? openQueue(process) : undefined;
+  const queue = await (duties.takesIn || duties.indexes ? openQueue(process) : undefined)?.catch(closing);
   const reconciler = duties.indexes && queue !== undefined ? reconcilerOf(process, queue) : undefined;
   // Whoever does not sweep still has to learn of a change of the model, and to ask its own encoders the probes.
   const following =
@@ -72,20 +73,20 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
           (error) => app.log.warn({ err: error }, "the deployment's model could not be looked up"),
         )
       : undefined;
-  let closing: Promise<void> | undefined;
+  let closed: Promise<void> | undefined;
   const close = () => {
-    closing ??= (async () => {
+    closed ??= (async () => {
       await app.close();
       await following?.stop();
       await reconciler?.stop();
       await queue?.close();
       await ports.close();
     })();
-    return closing;
+    return closed;
   };
 
   try {
-    await registerRoutes(process, queue, () => closing !== undefined);
+    await registerRoutes(process, queue, () => closed !== undefined);
     if (duties.indexes) queue?.start(makePinnedWorker(ingestParts(process), models));
     reconciler?.start();
     const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
@@ -96,7 +97,11 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
   }
 }
 
-async function registerRoutes(process: Process, queue: JobQueue | undefined, isClosing: () => boolean): Promise<void> {
+async function registerRoutes(
+  process: Process,
+  queue: ServiceQueue | undefined,
+  isClosing: () => boolean,
+): Promise<void> {
   const { ports, config, app, duties, models, written } = process;
   const { ledger, index, policy, verifier, traces, clock } = ports;
   const fingerprint = () => models.active();
@@ -112,6 +117,7 @@ async function registerRoutes(process: Process, queue: JobQueue | undefined, isC
     isClosing,
     isWritable: written.isWritable,
     answers: duties.answers,
+    ...(queue?.isReachable === undefined ? {} : { isQueueReachable: () => queue.isReachable?.() ?? true }),
     ...(catchUp === undefined ? {} : { catchUp }),
   });
   if (duties.answers) {
@@ -156,7 +162,7 @@ function ingestParts({ ports: { ledger, index, clock }, changes }: Process) {
   return { ledger, index, clock, changes };
 }
 
-function openQueue(process: Process): JobQueue {
+async function openQueue(process: Process): Promise<ServiceQueue> {
   const { ports, app, models } = process;
   return ports.openQueue({
     onGiveUp: giveUp({ ...ingestParts(process), active: () => models.active() }),

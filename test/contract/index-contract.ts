@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { IndexAnswer, VectorIndex } from "#core/ports/index.ts";
-import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { detailsContract } from "./index/details.ts";
 import { ContractLive, caller, direction, fingerprint, generationOf, keyOf, queryFor, within } from "./index/world.ts";
 
@@ -24,7 +23,7 @@ export interface OpenedIndex {
  * What every index keeps to.
  * @param open an empty index, in which exactly what `live` selects may be found
  */
-export function indexContract(name: string, open: (live: LiveDocuments) => Promise<OpenedIndex>): void {
+export function indexContract(name: string, open: (live: ContractLive) => Promise<OpenedIndex>): void {
   detailsContract(name, open);
   describe(`VectorIndex: ${name}`, () => {
     let live: ContractLive;

@@ -1,9 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
+import { openQdrantIndex } from "#adapters/index-qdrant/qdrant-index.ts";
 import { inPlace, inThread, type StartEngine } from "#adapters/index-sqlite/engine/link.ts";
 import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
 import { openDatabase } from "#adapters/sqlite/open.ts";
+import { placed } from "#test/kit/placed-index.ts";
+import { dropCollections, freshPrefix, sayMissing, startQdrant } from "#test/kit/qdrant.ts";
+import { imitateQdrant } from "#test/kit/qdrant-imitation.ts";
 import { dimensions, fingerprint } from "./index/world.ts";
 import { indexContract } from "./index-contract.ts";
 
@@ -34,4 +39,33 @@ for (const [place, engine] of places) {
       },
     };
   });
+}
+
+for (const { name, url, stop } of await servers()) {
+  indexContract(`qdrant, ${name}`, async (live) => {
+    const prefix = freshPrefix();
+    const open = () => openQdrantIndex({ url, prefix, model: { fingerprint, dimensions } });
+    let index = await open();
+    return {
+      index: placed(index, () => live.entries()),
+      async reopen() {
+        await index.close();
+        index = await open();
+        return placed(index, () => []);
+      },
+      async destroy() {
+        await index.close();
+        if (stop !== undefined) await dropCollections(url, prefix);
+      },
+    };
+  });
+}
+
+/** A stand-in always, and a real server where there is one. */
+async function servers(): Promise<readonly { name: string; url: string; stop?: () => Promise<void> }[]> {
+  const imitation = { name: "imitated", url: (await imitateQdrant()).url };
+  const real = await startQdrant();
+  if (real === undefined) sayMissing("VectorIndex contract on a real Qdrant");
+  else afterAll(() => real.stop());
+  return real === undefined ? [imitation] : [imitation, { name: "a real server", url: real.url, stop: real.stop }];
 }

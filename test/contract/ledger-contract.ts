@@ -1,4 +1,5 @@
 import { ledgerCommands } from "./ledger/commands.ts";
+import { ledgerCopies } from "./ledger/copies.ts";
 import { ledgerFingerprints } from "./ledger/fingerprints.ts";
 import { ledgerIndexing } from "./ledger/indexing.ts";
 import { ledgerLists } from "./ledger/lists.ts";
@@ -12,4 +13,5 @@ export function ledgerContract(name: string, open: OpenLedger): void {
   ledgerIndexing(name, open);
   ledgerLists(name, open);
   ledgerFingerprints(name, open);
+  ledgerCopies(name, open);
 }

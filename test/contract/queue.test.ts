@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { localQueue } from "#adapters/queue-local/queue.ts";
+import { describeRedis } from "#test/kit/redis.ts";
+import { bullQueues } from "./queue/bull-queues.ts";
 import { queueContract } from "./queue-contract.ts";
 
 /** A local queue whose rests end when the test says so. */
@@ -37,6 +39,15 @@ async function open(concurrency: number) {
 }
 
 queueContract("local", open);
+
+describeRedis("JobQueue contract on Redis", () => queueContract("bullmq", bullQueues()));
+
+test("a closed queue in this process holds nothing", async () => {
+  const { queue } = await open(1);
+  await queue.wake({ tenant: "halden", source: "wiki", id: "a" });
+  await queue.close();
+  expect(await queue.depth()).toBe(0);
+});
 
 test("the rest after a failure is drawn from a bound that doubles, up to its limit", async () => {
   const { queue, rests, rested, errors } = await open(1);

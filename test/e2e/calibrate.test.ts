@@ -120,7 +120,7 @@ test("edits of documents that the audience may not read change not one byte of a
   const file = calibrationSchema.parse(JSON.parse(await readFile(before, "utf8")));
   expect(file.audience).toEqual({ tenant: "halden", principals: ["group:employees"] });
   // The copies of the data directory are gone.
-  expect((await readdir(tmpdir())).filter((name) => /^reticent-calibrate-\w{6}$/.test(name))).toEqual([]);
+  expect((await readdir(tmpdir())).filter((name) => /^reticent-copy-\w{6}$/.test(name))).toEqual([]);
 });
 
 test("a document is asked about four times, twice of each kind, and what was written is fitted again offline to the same constants", async () => {

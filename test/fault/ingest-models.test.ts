@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { nobody } from "#core/access/acl.ts";
 import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
+import { TextRefused } from "#core/embedding/text-refused.ts";
+import { AppError } from "#core/errors.ts";
 import { giveUp, IndexingError } from "#core/ingest/worker.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
 import { grantTo, keyOf, putOf, visibleTo } from "#test/kit/documents.ts";
 import { testEncoder } from "#test/kit/encoder.ts";
-import { hold } from "#test/kit/hold.ts";
+import { hold, intercept } from "#test/kit/hold.ts";
 import { ingestHouse } from "#test/kit/ingest-house.ts";
 
 const key = keyOf("page");
@@ -26,13 +28,26 @@ test("an outage of the model that is being prepared neither keeps the active one
   await giveUp({ ...house, active: () => house.fingerprint })(key, error);
   expect((await house.ledger.read([key]))[0]?.failure).toBeUndefined();
   expect(await house.ledger.lagging(other, 10)).toEqual([key]);
-  // Without that guard the change would count the document as done, and lose it.
+  // Nor would it be given up for the active one: an outage says nothing about a document.
   await giveUp(house)(key, error);
-  expect(await house.ledger.lagging(other, 10)).toEqual([]);
+  expect(await house.ledger.lagging(other, 10)).toEqual([key]);
 
   encoder.down.clear();
   await work(key);
   expect((await live()).toSorted()).toEqual([house.fingerprint, other].toSorted());
+});
+
+test("what is no outage ends the active model's document, and never that of the one that is being prepared", async () => {
+  for (const cause of [new Error("out of memory"), new TextRefused()]) {
+    const house = await ingestHouse();
+    await house.ledger.putDocument(putOf(key));
+    const error = new IndexingError(1, other, cause);
+    await giveUp({ ...house, active: () => house.fingerprint })(key, error);
+    expect(await house.ledger.lagging(other, 10)).toEqual([key]);
+    // Without that guard the change would count the document as done, and lose it.
+    await giveUp({ ...house, active: () => other })(key, error);
+    expect(await house.ledger.lagging(other, 10)).toEqual([]);
+  }
 });
 
 test("an outage of the active model does not keep a document from the one that is being prepared", async () => {
@@ -43,6 +58,29 @@ test("an outage of the active model does not keep a document from the one that i
   encoder.down.add("Text of page");
   await expect(work(key)).rejects.toMatchObject({ fingerprint: "fingerprint-a" });
   expect(Object.keys((await house.ledger.read([key]))[0]?.live ?? {})).toEqual([house.fingerprint]);
+});
+
+test("an encoder that says how long it is away is left alone for so long, by every document, and the other one is not", async () => {
+  let now = 1_000;
+  const house = await ingestHouse();
+  const encoder = testEncoder("b", 1);
+  let asked = 0;
+  const away = intercept(encoder, "embed", async (call) => {
+    asked += 1;
+    if (now < 4_000) throw new AppError("embedder-unavailable", { retryAfterS: 3 });
+    return call();
+  });
+  const parts = { ...house, clock: () => now };
+  const work = makePinnedWorker(parts, { indexing: () => [away, house.embedder] });
+  const live = async (id: string) => Object.keys((await house.ledger.read([keyOf(id)]))[0]?.live ?? {});
+  for (const id of ["one", "two"]) await house.ledger.putDocument(putOf(keyOf(id)));
+  await expect(work(keyOf("one"))).rejects.toMatchObject({ fingerprint: other });
+  await work(keyOf("two"));
+  expect([asked, await live("one"), await live("two")]).toEqual([1, [house.fingerprint], [house.fingerprint]]);
+  expect(await house.ledger.lagging(other, 10)).toHaveLength(2);
+  now = 4_000;
+  await work(keyOf("two"));
+  expect((await live("two")).toSorted()).toEqual([house.fingerprint, other].toSorted());
 });
 
 test("a sweep wakes what any of the fingerprints lacks, each document once and in the background", async () => {

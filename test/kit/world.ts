@@ -41,6 +41,8 @@ export interface WorldOptions {
   /** Guards, and adapters that misbehave: only tests can put something else here. */
   readonly isVisible?: IsVisible;
   readonly recheck?: Recheck;
+  /** Another index than the embedded one, which keeps a copy of access. Closed with the world. */
+  readonly index?: VectorIndex;
   readonly wrapIndex?: (index: VectorIndex, live: LiveDocuments) => VectorIndex;
   readonly wrapLedger?: (ledger: Ledger) => Ledger;
 }
@@ -57,6 +59,7 @@ export interface World {
   work(key: DocumentKey): Promise<void>;
   /** Commits and indexes. */
   put(document: TestDocument): Promise<DocumentKey>;
+  /** Commits an access list. An index that keeps a copy hears of it at the next {@link World.work}. */
   share(key: DocumentKey, acl: readonly AclEntry[], labels?: readonly string[]): Promise<void>;
   remove(key: DocumentKey, version: number): Promise<void>;
   ask(caller: Caller, query: string, options?: object): Promise<RetrieveResponse>;
@@ -104,9 +107,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     ...(options.isVisible === undefined ? {} : { isVisible: options.isVisible }),
   });
   const embedder = hashedEmbedder();
-  const sqliteIndex = await openSqliteIndex({ database, live: sqlite.live, model: embedder.model, engine: inPlace });
+  const ownIndex =
+    options.index ?? (await openSqliteIndex({ database, live: sqlite.live, model: embedder.model, engine: inPlace }));
   const ledger = options.wrapLedger?.(sqlite) ?? sqlite;
-  const index = options.wrapIndex?.(sqliteIndex, sqlite.live) ?? sqliteIndex;
+  const index = options.wrapIndex?.(ownIndex, sqlite.live) ?? ownIndex;
   const traces = openTraceStore({
     file: ":memory:",
     clock,

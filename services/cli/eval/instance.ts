@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { startService } from "#services/compose.ts";
-import { defaultConfig } from "#services/config.ts";
+import { defaultConfig, parseConfig } from "#services/config.ts";
 import { Api, ServiceError } from "./api.ts";
 import { type MappedDocument, type MappedUser, ownGroups } from "./mapping.ts";
 import type { EvalOptions } from "./options.ts";
@@ -59,6 +59,7 @@ export async function startInstance(
     mkdirSync(dataDir);
     mkdirSync(policyDir);
     await writePolicies(policyDir);
+    const { openai } = embedder === "openai" ? parseConfig({ ...process.env, RETICENT_EMBEDDER: embedder }) : {};
     const config = defaultConfig({
       host: "127.0.0.1",
       port: 0,
@@ -69,6 +70,7 @@ export async function startInstance(
       traceRetention: { maxAgeMs: dayMs, maxCount: 10_000_000 },
       logLevel: "silent",
       embedder,
+      ...(openai === undefined ? {} : { openai }),
       traceEveryChunk: candidatesFile !== undefined,
       ...(vectorFile === undefined ? {} : { vectorFile }),
     });

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { type EmbedderName, embedderNames } from "#services/config.ts";
+import { type ConfiguredEmbedder, configuredEmbedders } from "#services/config.ts";
 import { integerOption, parseOptions, UsageError } from "../terminal.ts";
 
 /** Queries that a figure is computed on. */
@@ -29,7 +29,7 @@ export interface EvalOptions {
   readonly isolation: boolean;
   /** Absent = the policy folder's own, or the project's. */
   readonly trustFile: string | undefined;
-  readonly embedder: EmbedderName;
+  readonly embedder: ConfiguredEmbedder;
   /** Keeps vectors from run to run. */
   readonly vectorFile: string | undefined;
 }
@@ -59,7 +59,7 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
                           more than its noise fails. FILE may be a folder with a baseline.MODEL.json for each model.
   --superseded            add superseded.jsonl and acl-superseded.jsonl, and count outdated versions above current ones
   --isolation             compare responses with those of instances that hold only the user's visible documents
-  --embedder NAME         minilm (default) or hashed
+  --embedder NAME         minilm (default), hashed, or openai as the settings RETICENT_OPENAI_… say
   --vectors FILE          keep vectors in this file, so that the next run embeds nothing twice
   --trust FILE            take the floors and thresholds of the embedding models from here (default: the set's policy folder,
                           or the project's)
@@ -103,8 +103,9 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
   }
   const split = splits.find((name) => name === (values.split ?? "test"));
   if (split === undefined) throw new UsageError(`--split: ${splits.join(", ")}, not "${values.split}"`);
-  const embedder = embedderNames.find((name) => name === (values.embedder ?? embedderNames[0]));
-  if (embedder === undefined) throw new UsageError(`--embedder: ${embedderNames.join(", ")}, not "${values.embedder}"`);
+  const embedder = configuredEmbedders.find((name) => name === (values.embedder ?? configuredEmbedders[0]));
+  if (embedder === undefined)
+    throw new UsageError(`--embedder: ${configuredEmbedders.join(", ")}, not "${values.embedder}"`);
   return {
     folder,
     name: basename(resolve(folder)),

@@ -18,6 +18,8 @@ export interface HealthOptions {
   readonly answers: boolean;
   /** Present where there are other processes: rejects with why this one has fallen behind them. */
   readonly catchUp?: () => Promise<void>;
+  /** False while wake-ups do not get through to a queue outside this process; absent = the queue is in this process. */
+  readonly isQueueReachable?: () => boolean;
 }
 
 /** How long `/readyz` repeats what it last saw of the other processes, ms. */
@@ -29,7 +31,7 @@ const lookAgainMs = 500;
  * another tenant, so it goes to the log only.
  */
 export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
-  const { policy, models, clock, isClosing, isWritable, answers } = options;
+  const { policy, models, clock, isClosing, isWritable, answers, isQueueReachable = () => true } = options;
   const startedAt = clock();
   let looked: { readonly at: number; readonly code: Promise<string | undefined> } | undefined;
   /** Anybody may ask, so the ledger is asked once for all of them. */
@@ -54,6 +56,8 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     if (tests === 0) codes.push("policy-untested");
     // Questions are still answered, and it is them that a load balancer asks about.
     if (!isWritable()) codes.push("ledger-unwritable");
+    // Documents are still accepted, and found by the reconciler.
+    if (!isQueueReachable()) codes.push("queue-unreachable");
     let ready = !isClosing();
     const behind = await behindCode();
     if (behind !== undefined) {

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { VectorIndex } from "#core/ports/index.ts";
-import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { tokenMatches } from "#core/retrieval/late-interaction.ts";
 import type { OpenedIndex } from "../index-contract.ts";
 import { ContractLive, direction, fingerprint, generationOf, keyOf, queryFor } from "./world.ts";
 
 /** The part of the contract about what an answer says beside its hits' scores, and about token outputs. */
-export function detailsContract(name: string, open: (live: LiveDocuments) => Promise<OpenedIndex>): void {
+export function detailsContract(name: string, open: (live: ContractLive) => Promise<OpenedIndex>): void {
   describe(`VectorIndex, details: ${name}`, () => {
     let live: ContractLive;
     let opened: OpenedIndex;

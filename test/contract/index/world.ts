@@ -4,6 +4,7 @@ import { compareKeys, type DocumentKey, keyString } from "#core/document.ts";
 import { chunkIdOf } from "#core/ingest/chunk-id.ts";
 import type { IndexedChunk, IndexedGeneration, IndexQuery, SearchFilter } from "#core/ports/index.ts";
 import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
+import type { LiveEntry } from "#test/kit/placed-index.ts";
 
 /** Dimensions of the contract's vectors. */
 export const dimensions = 8;
@@ -59,7 +60,7 @@ const access = (grants: readonly AccessToken[]): Access => ({ grants, denies: []
 
 /** What the ledger would say is live: a plain map, decided by the service's own visibility. */
 export class ContractLive implements LiveDocuments {
-  readonly #live = new Map<string, { readonly ref: LiveRef; readonly fingerprint: string; readonly access: Access }>();
+  readonly #live = new Map<string, LiveEntry>();
 
   publish(key: DocumentKey, generation = 1, grants: readonly AccessToken[] = ["everyone"], of = fingerprint): void {
     const ref = { key, generation, ref: `${keyString(key)}@${generation}` };
@@ -68,6 +69,11 @@ export class ContractLive implements LiveDocuments {
 
   retire(key: DocumentKey, of = fingerprint): void {
     this.#live.delete(`${of} ${keyString(key)}`);
+  }
+
+  /** Everything that is live now. */
+  entries(): readonly LiveEntry[] {
+    return [...this.#live.values()];
   }
 
   select(of: string, filter: SearchFilter): readonly LiveRef[] {

@@ -34,6 +34,26 @@ export function ledgerFingerprints(name: string, open: OpenLedger): void {
       expect(await ledger.countLagging("a", "nobody")).toBe(0);
     });
 
+    test("a generation whose announcement was retired with its fingerprint does not go live, until it is announced again", async () => {
+      const { ledger } = await open(() => 1_000);
+      await ledger.activate(undefined, "active");
+      const key = keyOf("a");
+      await ledger.putDocument(putOf(key));
+      const ref = { key, generation: 1, fingerprint: "other" };
+      const publication = { ...ref, contentVersion: 1, accessRevision: 1, chunkCount: 1 };
+      expect(await ledger.publish(publication)).toBe("stale");
+      await ledger.announce(ref);
+      expect(await ledger.retireOthers([], 10)).toBe(1);
+      expect(await ledger.collectable(2_000, 10)).toEqual([ref]);
+      await ledger.collected(ref);
+      // The worker that announced it comes late.
+      expect(await ledger.publish(publication)).toBe("stale");
+      expect(await ledger.lagging("other", 10)).toEqual([key]);
+      expect(await ledger.announce(ref)).toBe(true);
+      expect(await ledger.publish(publication)).toBe("published");
+      expect(await ledger.publish(publication)).toBe("published");
+    });
+
     test("generations of other fingerprints are retired within the limit, and neither those kept nor the active one's", async () => {
       const { ledger } = await open(() => 1_000);
       await ledger.activate(undefined, "active");
@@ -58,6 +78,25 @@ export function ledgerFingerprints(name: string, open: OpenLedger): void {
       ]);
       // Nothing of it is left that could come back, and the document lags under the fingerprint again.
       expect(await ledger.lagging("old", 10)).toEqual([keyOf("a"), keyOf("announced"), keyOf("b")]);
+    });
+
+    test("a generation that was retired with its fingerprint and is announced again is not collected under its writer's hands", async () => {
+      const { ledger } = await open(() => 1_000);
+      await ledger.activate(undefined, "active");
+      const generation = { key: keyOf("a"), generation: 1, fingerprint: "back" };
+      await ledger.putDocument(putOf(generation.key));
+      await makeLive(ledger, generation.key, "back");
+      expect(await ledger.retireOthers([], 10)).toBe(1);
+      expect(await ledger.announce(generation)).toBe(true);
+      expect(await ledger.collectable(2_000, 10)).toEqual([]);
+      // Once it was handed out, its writer waits until it is gone.
+      expect(await ledger.retireOthers([], 10)).toBe(1);
+      expect(await ledger.collectable(2_000, 10)).toEqual([generation]);
+      expect(await ledger.announce(generation)).toBe(false);
+      await ledger.collected(generation);
+      expect(await ledger.lagging("back", 10)).toEqual([generation.key]);
+      expect(await ledger.announce(generation)).toBe(true);
+      expect(await ledger.collectable(2_000, 10)).toEqual([]);
     });
 
     test("a change of access in the middle of a change of fingerprint holds under both", async () => {

@@ -58,6 +58,7 @@ export function ledgerIndexing(name: string, open: OpenLedger): void {
     test("a publish that was overtaken by an access change is told so, and succeeds with the new revision", async () => {
       const { ledger } = await open(() => 0);
       await ledger.putDocument(putOf(key));
+      await ledger.announce(first);
       await ledger.putAccess({ key, access: grantTo("group:hr") });
       const publish = { ...first, contentVersion: 1, accessRevision: 1, chunkCount: 1 };
       expect(await ledger.publish(publish)).toBe("access-moved");

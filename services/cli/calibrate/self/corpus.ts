@@ -19,7 +19,7 @@ import { retrieveRequestSchema } from "#core/retrieval/request.ts";
 import { parseDocument } from "#core/text/parse.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
 import type { TrustPolicy } from "#core/trust/trust-policy.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "#services/ports/snapshot.ts";
 
 /** A document that the audience may read and trust, as of the snapshot. */
 export interface CorpusDocument {

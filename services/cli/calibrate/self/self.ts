@@ -7,15 +7,16 @@ import { halfOf, mostCentral, questionSentences, without } from "#core/calibrati
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import type { ParsedDocument } from "#core/text/parsed.ts";
-import { embedderName } from "#services/config.ts";
+import { parseConfig } from "#services/config.ts";
 import { openEmbedder } from "#services/ports/embedders.ts";
+import { openSnapshot } from "#services/ports/snapshot.ts";
+import { ofCopy } from "../../data-copy.ts";
 import { CommandError, progressBar, type Terminal } from "../../terminal.ts";
 import type { Collected } from "../features-file.ts";
 import type { CalibrateOptions } from "../options.ts";
 import type { Provenance } from "../publish.ts";
 import { audienceOf } from "./audience.ts";
 import { type Case, type Corpus, type CorpusDocument, openCorpus } from "./corpus.ts";
-import { openSnapshot } from "./snapshot.ts";
 
 type SelfOptions = Extract<CalibrateOptions, { kind: "self" }>;
 
@@ -54,8 +55,9 @@ export async function collectFromDocuments(
   { env, stderr }: Terminal,
 ): Promise<{ collected: Collected; provenance: Provenance }> {
   const { caller, names } = audienceOf(options.tenant, options.audience);
-  const embedder = await openEmbedder(embedderName.parse(env.RETICENT_EMBEDDER || undefined));
-  const snapshot = await openSnapshot(resolve(options.data ?? env.RETICENT_DATA ?? "./data"));
+  const config = parseConfig(env);
+  const embedder = await openEmbedder(config.embedder, config);
+  const snapshot = await ofCopy(openSnapshot(resolve(options.data ?? env.RETICENT_DATA ?? "./data")));
   let corpus: Corpus | undefined;
   try {
     corpus = await openCorpus(snapshot, policy, caller, embedder, (options.at ?? new Date()).getTime());

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { backup, DatabaseSync } from "node:sqlite";
 import { openDatabase } from "#adapters/sqlite/open.ts";
-import { databaseFile } from "#services/ports/data-directory.ts";
-import { CommandError, UsageError } from "../../terminal.ts";
+import { databaseFile } from "./data-directory.ts";
 
 // Copies hold what the data directory holds: gone when the process ends, also when it is told to stop in the middle.
 const folders = new Set<string>();
@@ -14,6 +13,18 @@ const removeAll = () => {
   folders.clear();
 };
 process.on("exit", removeAll);
+
+/** A data directory that cannot be copied: there is none, or it cannot be read. */
+export class SnapshotError extends Error {
+  /** True when there is no data directory at the place that was named. */
+  readonly isMissing: boolean;
+
+  constructor(message: string, isMissing: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SnapshotError";
+    this.isMissing = isMissing;
+  }
+}
 
 /** A copy of a data directory's database as of one moment. */
 export interface Snapshot {
@@ -25,13 +36,14 @@ export interface Snapshot {
 /**
  * Copies ledger, content and index of a data directory, consistent as of one moment, into a folder of this user alone. A service
  * that runs on the directory goes on meanwhile.
- * @throws UsageError when there is no data directory; CommandError when it cannot be read
+ * @throws SnapshotError
  */
 export async function openSnapshot(dataDir: string): Promise<Snapshot> {
   const file = databaseFile(dataDir);
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) throw new UsageError(`${dataDir} is no data directory`);
+  if (statSync(file, { throwIfNoEntry: false }) === undefined)
+    throw new SnapshotError(`${dataDir} is no data directory`, true);
   // Made with mode 0700.
-  const folder = mkdtempSync(join(tmpdir(), "reticent-calibrate-"));
+  const folder = mkdtempSync(join(tmpdir(), "reticent-copy-"));
   folders.add(folder);
   const remove = () => {
     rmSync(folder, { recursive: true, force: true });
@@ -55,6 +67,7 @@ export async function openSnapshot(dataDir: string): Promise<Snapshot> {
     };
   } catch (cause) {
     remove();
-    throw new CommandError(`cannot copy ${file}: ${cause instanceof Error ? cause.message : ""}`, { cause });
+    const why = cause instanceof Error ? cause.message : "";
+    throw new SnapshotError(`cannot copy ${file}: ${why}`, false, { cause });
   }
 }

@@ -1,0 +1,70 @@
+import { compareKeys } from "#core/document.ts";
+import { inverseDocumentFrequency, saturation } from "#core/text/bm25.ts";
+import type { Found } from "./points.ts";
+
+/** How far two single-precision sums of the same products may lie apart. */
+const rounding = 1e-5;
+
+/** A fixed order, best first: equal ones by document and chunk, never by where they lie. */
+function byScore<T extends Found>(score: (found: T) => number): (a: T, b: T) => number {
+  return (a, b) => score(b) - score(a) || compareKeys(a.key, b.key) || a.chunk - b.chunk;
+}
+
+/** One half of a search. */
+export interface Half {
+  /** The best, at most the limit. */
+  readonly found: readonly Found[];
+  /** Found beyond the limit. */
+  readonly beyond: readonly Found[];
+  /** Whether the server has nothing further that scores above 0. */
+  readonly isComplete: boolean;
+}
+
+/**
+ * Cuts what the server gave, which cuts equal scores anywhere.
+ * @param asked how many the server was asked for
+ * @param score the exact score; the server's own is single precision
+ * @returns `undefined` when the cut runs through scores that further points may have as well: to be asked again for more
+ */
+export function cut(
+  points: readonly Found[],
+  asked: number,
+  limit: number,
+  score: (found: Found) => number,
+): Half | undefined {
+  const positive = points.filter((point) => point.score > 0);
+  const isComplete = points.length < asked || positive.length < points.length;
+  const edge = positive[limit - 1]?.score;
+  const last = positive.at(-1)?.score ?? 0;
+  if (!isComplete && edge !== undefined && last >= edge * (1 - rounding)) return undefined;
+  const sorted = positive.toSorted(byScore(score));
+  return { found: sorted.slice(0, limit), beyond: sorted.slice(limit), isComplete };
+}
+
+/** The terms of a query with what the filter's chunks say of them. */
+export interface WeighedTerms {
+  /** By place of the term. */
+  readonly dimensions: readonly number[];
+  readonly idf: readonly number[];
+}
+
+/** How often each term occurs in a chunk, by place of the term. */
+export const frequenciesIn = ({ frequencies }: Found, { dimensions }: WeighedTerms): number[] =>
+  dimensions.map((dimension) => frequencies[String(dimension)] ?? 0);
+
+/** BM25 in double precision, summed in the order of the query's terms: the number that the embedded index gives. */
+export function bm25Of(found: Found, terms: WeighedTerms): number {
+  let sum = 0;
+  for (const [place, frequency] of frequenciesIn(found, terms).entries()) {
+    if (frequency > 0) sum += (terms.idf[place] ?? 0) * saturation(frequency, found.termCount);
+  }
+  return sum;
+}
+
+/** The idf of each term over the filter; 0 for one that no chunk has. */
+export function weigh(dimensions: readonly number[], containing: readonly number[], chunks: number): WeighedTerms {
+  return {
+    dimensions,
+    idf: containing.map((count) => (count === 0 ? 0 : inverseDocumentFrequency(chunks, count))),
+  };
+}

@@ -1,0 +1,60 @@
+import { type DocumentKey, keyString } from "#core/document.ts";
+import type { SearchFilter } from "#core/ports/index.ts";
+import { type SupersessionSubject, supersededKeys } from "#core/trust/eligible.ts";
+import { allOf, oneOf, within } from "./filter.ts";
+import { firstFields, noQuality, readFirst } from "./points.ts";
+import { visibleIn } from "./select.ts";
+import type { Server } from "./server.ts";
+
+/** Replacing documents that are looked at, and replaced ones that are left out of the search itself. What is beyond, the re-check drops. */
+export const supersededBound = 1_000;
+
+/**
+ * `keyString` of the documents that are superseded by one that the filter can see, sorted, at most {@link supersededBound}: the search leaves them out,
+ * with their part in every statistic, as an index does that asks the ledger itself. The re-check decides about each hit in any case.
+ */
+export async function superseded(
+  server: Pick<Server, "scroll">,
+  collection: string,
+  { visibility, eligible }: SearchFilter,
+): Promise<readonly string[]> {
+  if (eligible === null || visibility.kind === "nothing") return [];
+  const visible = visibleIn(visibility);
+  const { points } = await server.scroll(collection, {
+    filter: allOf([within("replaces", { gte: 1 }), visible]),
+    limit: supersededBound,
+    with_payload: { include: firstFields },
+  });
+  if (points.length === 0) return [];
+  const subjects = new Map<string, SupersessionSubject>();
+  // Two generations of one document at the same time: one of them is not live, and the re-check knows which.
+  for (const subject of points.map(readFirst)) subjects.set(keyString(subject.key), subject);
+  const replacing = [...subjects.values()];
+  const linked = new Map<string, { readonly key: DocumentKey; readonly isElsewhere: boolean }>();
+  for (const { key, quality } of replacing) {
+    for (const { source, id } of quality.supersedes) {
+      const replaced = { tenant: key.tenant, source, id };
+      const name = keyString(replaced);
+      const isElsewhere = source !== key.source || linked.get(name)?.isElsewhere === true;
+      if (!subjects.has(name)) linked.set(name, { key: replaced, isElsewhere });
+    }
+  }
+  // Across sources the tier of the replaced document decides, and has to be read.
+  const elsewhere = [...linked].filter(([, one]) => one.isElsewhere).map(([name]) => name);
+  if (elsewhere.length > 0) {
+    const { points: replaced } = await server.scroll(collection, {
+      filter: allOf([
+        oneOf("document", elsewhere.toSorted().slice(0, supersededBound)),
+        within("replaces", { gte: 0 }),
+        visible,
+      ]),
+      limit: supersededBound,
+      with_payload: { include: firstFields },
+    });
+    for (const subject of replaced.map(readFirst)) subjects.set(keyString(subject.key), subject);
+  }
+  // Within a source nothing of the replaced document matters: it is in the search or it is not.
+  for (const [name, { key, isElsewhere }] of linked) if (!isElsewhere) subjects.set(name, { key, quality: noQuality });
+  const keys = supersededKeys(subjects.values(), eligible.trust, eligible.now);
+  return [...keys].toSorted().slice(0, supersededBound);
+}

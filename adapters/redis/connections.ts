@@ -1,0 +1,61 @@
+import { Redis } from "ioredis";
+
+const reconnectMs = 1_000;
+/** After this time without an answer a worker's connection is taken for dead; BullMQ's longest blocking read takes 10 s. */
+const workerSilenceMs = 12_000;
+
+/**
+ * A connection for questions that somebody waits for: nothing is queued while the server is away, so that nobody waits for a
+ * reconnection, and a server that says nothing is left after `answerMs`.
+ */
+export function askingConnection(url: string, answerMs: number): Redis {
+  return new Redis(url, {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: answerMs,
+    socketTimeout: answerMs,
+    connectTimeout: answerMs,
+    retryStrategy: (times) => Math.min(reconnectMs, 50 * times),
+  });
+}
+
+/** A connection of a worker: it waits as long as it takes for the server to come back. */
+export function workingConnection(url: string): Redis {
+  return new Redis(url, {
+    maxRetriesPerRequest: null,
+    socketTimeout: workerSilenceMs,
+    retryStrategy: (times) => Math.min(reconnectMs, 50 * times),
+  });
+}
+
+/** Waits until a connection is usable, or for the given time. @returns whether it is */
+export async function readyWithin(redis: Redis, ms: number): Promise<boolean> {
+  if (redis.status === "ready") return true;
+  const signal = AbortSignal.timeout(ms);
+  await new Promise<void>((resolve) => {
+    redis.once("ready", resolve);
+    signal.addEventListener("abort", () => {
+      redis.off("ready", resolve);
+      resolve();
+    });
+  });
+  return isReady(redis);
+}
+
+function isReady(redis: Redis): boolean {
+  return redis.status === "ready";
+}
+
+/** Rejects when the work takes longer; the work itself goes on. */
+export async function within<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

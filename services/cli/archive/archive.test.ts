@@ -1,0 +1,194 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
+import { openDatabase } from "#adapters/sqlite/open.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
+import { databaseFile } from "#services/ports/data-directory.ts";
+import { grantTo, keyOf, putOf } from "#test/kit/documents.ts";
+import { describeRedis, startRedis } from "#test/kit/redis.ts";
+import { capturedTerminal } from "#test/kit/terminal.ts";
+import { run as exportRun } from "./export.ts";
+import { manifestFile, readManifest, writeManifest } from "./format.ts";
+import { run as importRun } from "./import.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "reticent-archive-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const at = (name: string): string => join(root, name);
+
+async function ledgerIn<T>(dir: string, work: (ledger: Ledger) => Promise<T>): Promise<T> {
+  const database = openDatabase(databaseFile(at(dir)));
+  try {
+    return await work(await openSqliteLedger({ database, clock: () => 1 }));
+  } finally {
+    database.close();
+  }
+}
+
+const command = (run: typeof exportRun, dir: string, ...args: string[]) =>
+  commandIn(run, { RETICENT_DATA: at(dir) }, ...args);
+
+async function commandIn(run: typeof exportRun, env: Readonly<Record<string, string>>, ...args: string[]) {
+  const terminal = capturedTerminal(env);
+  const code = await run([...args, "--json"], terminal);
+  return {
+    code,
+    err: terminal.err(),
+    told: terminal.out() === "" ? undefined : (JSON.parse(terminal.out()) as object),
+  };
+}
+
+/** 1,203 documents of two tenants, with new versions, access changes, deletes and a disabled principal. */
+async function filled(dir: string): Promise<void> {
+  await importInto(dir);
+  await ledgerIn(dir, async (ledger) => {
+    for (let i = 0; i < 1_200; i++)
+      await ledger.putDocument(putOf(keyOf(`page ${i}`), { body: `Text ${i}. Ünïcödé 🌧` }));
+    for (const tenant of ["marlow", "aster"]) await ledger.putDocument(putOf(keyOf("a/b#c", "handbook", tenant)));
+    await ledger.putDocument(putOf(keyOf("page 7"), { version: 2, body: "Second." }));
+    await ledger.putAccess({ key: keyOf("page 8"), access: grantTo("user:erin") });
+    await ledger.deleteDocument({ key: keyOf("page 9"), version: 4 });
+    await ledger.setDisabled("halden", "user:gone", true);
+  });
+}
+
+/** A data directory without documents. */
+async function importInto(dir: string): Promise<void> {
+  mkdirSync(at(dir), { mode: 0o700 });
+  await ledgerIn(dir, async () => {});
+}
+
+async function everything(dir: string) {
+  return ledgerIn(dir, async (ledger) => {
+    const records = [];
+    for (const tenant of ["aster", "halden", "marlow"]) {
+      let after: { source: string; id: string } | undefined;
+      for (;;) {
+        const page = await ledger.list({
+          tenant,
+          state: "stored",
+          fingerprint: "",
+          limit: 500,
+          ...(after === undefined ? {} : { after }),
+        });
+        for (const record of page) records.push([record, await ledger.readBody(record.key, record.lastGeneration)]);
+        const last = page.at(-1)?.key;
+        if (last === undefined || page.length < 500) break;
+        after = { source: last.source, id: last.id };
+      }
+    }
+    return { records, disabled: await ledger.disabledAmong("halden", ["user:gone", "user:erin"]) };
+  });
+}
+
+test("what is exported and imported is the same in every record, body, tombstone and disabled principal", async () => {
+  await filled("one");
+  await importInto("two");
+  expect(await command(exportRun, "one", at("archive"))).toMatchObject({
+    code: 0,
+    told: { outcome: "exported", tenants: 3, documents: 1_201, tombstones: 1, disabled: 1 },
+  });
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({
+    code: 0,
+    told: { outcome: "imported", documents: 1_201, already_there: 0 },
+  });
+  expect(await everything("two")).toEqual(await everything("one"));
+  // Given again, as after an interruption.
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({ code: 0, told: { already_there: 1_202 } });
+  expect(await everything("two")).toEqual(await everything("one"));
+});
+
+test("an interrupted export goes on after its last part, and a whole one is not written over", async () => {
+  await filled("one");
+  await command(exportRun, "one", at("whole"));
+  await command(exportRun, "one", at("part"));
+  // As if it had ended after the part of the first tenant.
+  const manifest = readManifest(at("part"), "whole");
+  rmSync(manifestFile(at("part"), "whole"));
+  const [first, ...later] = manifest.parts;
+  if (first === undefined || later.length === 0) throw new Error("one part alone");
+  writeManifest(at("part"), "partial", {
+    ...manifest,
+    parts: [first],
+    after: { tenant: "aster", source: "handbook", id: "a/b#c" },
+  });
+  for (const { file } of later) renameSync(join(at("part"), file), join(at("part"), `${file}.draft`));
+  expect(await command(importRun, "one", at("part"))).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("not finished"),
+  });
+  expect(await command(exportRun, "one", at("part"))).toMatchObject({ code: 0, told: { documents: 1_201 } });
+  expect(readManifest(at("part"), "whole").parts).toEqual(readManifest(at("whole"), "whole").parts);
+  expect(await command(exportRun, "one", at("part"))).toMatchObject({ code: 2 });
+});
+
+test("an archive that was changed is refused before the first document goes in", async () => {
+  await filled("one");
+  await importInto("two");
+  await command(exportRun, "one", at("archive"));
+  const part = join(at("archive"), "documents-000001.jsonl.zst");
+  const bytes = readFileSync(part);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  writeFileSync(part, bytes);
+  for (const args of [[at("archive")], [at("archive"), "--check"]]) {
+    expect(await command(importRun, "two", ...args)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("SHA-256"),
+    });
+  }
+  rmSync(part);
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({ code: 1 });
+  expect((await everything("two")).records).toEqual([]);
+});
+
+test("an import stops at a document that is there in another state, and names it", async () => {
+  await filled("one");
+  await importInto("two");
+  await ledgerIn("two", (ledger) => ledger.putDocument(putOf(keyOf("page 3"), { version: 99 })));
+  await command(exportRun, "one", at("archive"));
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("halden wiki/page 3"),
+  });
+});
+
+test("wrong usage has exit code 2 and changes nothing", async () => {
+  await importInto("one");
+  writeFileSync(join(root, "else"), "");
+  for (const args of [[], [at("a"), at("b")], [at("a"), "--wrong"], [root]]) {
+    expect((await command(exportRun, "one", ...args)).code).toBe(2);
+  }
+  expect((await command(exportRun, "nowhere", at("a"))).code).toBe(2);
+  for (const args of [[], [at("nothing")]]) expect((await command(importRun, "one", ...args)).code).toBe(2);
+  expect(readdirSync(root).toSorted()).toEqual(["else", "one"]);
+});
+
+describeRedis("archive on Redis", () => {
+  test("a deployment moves to a ledger on Redis and back, and is the same again", async () => {
+    const redis = await startRedis();
+    try {
+      await filled("one");
+      await importInto("back");
+      const shared = {
+        RETICENT_LEDGER: "redis",
+        RETICENT_REDIS_URL: redis?.url ?? "",
+        RETICENT_LEDGER_DURABILITY: redis?.isOwn === true ? "always" : "relaxed",
+        RETICENT_INDEX: "qdrant",
+        RETICENT_QDRANT_URL: "http://127.0.0.1:6333",
+      };
+      expect(await command(exportRun, "one", at("first"))).toMatchObject({ code: 0 });
+      expect(await commandIn(importRun, shared, at("first"))).toMatchObject({ code: 0, told: { documents: 1_201 } });
+      expect(await commandIn(importRun, shared, at("first"))).toMatchObject({ told: { already_there: 1_202 } });
+      expect(await commandIn(exportRun, shared, at("second"))).toMatchObject({ code: 0, told: { tombstones: 1 } });
+      expect(await command(importRun, "back", at("second"))).toMatchObject({ code: 0, told: { already_there: 0 } });
+      expect(await everything("back")).toEqual(await everything("one"));
+    } finally {
+      await redis?.stop();
+    }
+  });
+});

@@ -1,0 +1,89 @@
+import { openQdrantIndex } from "#adapters/index-qdrant/qdrant-index.ts";
+import { openRedisLedger } from "#adapters/ledger-redis/ledger.ts";
+import { UnusableRedis } from "#adapters/ledger-redis/server-check.ts";
+import { openBullQueue } from "#adapters/queue-bullmq/queue.ts";
+import { openRedisTraceStore } from "#adapters/trace-redis/store.ts";
+import type { Clock } from "#core/ports/clock.ts";
+import type { EmbeddingModel } from "#core/ports/embedder.ts";
+import type { VectorIndex } from "#core/ports/index.ts";
+import type { TraceStore } from "#core/ports/trace.ts";
+import type { QdrantConfig, RedisConfig } from "#services/adapter-settings.ts";
+import { ConfigError, type ServiceConfig } from "#services/config.ts";
+import type { Closers } from "./closers.ts";
+import type { Ports, QueueEvents, ServiceQueue } from "./ports.ts";
+
+/** Documents that one process indexes at the same time: while one is embedded, another one is read or written. */
+const indexingConcurrency = 4;
+
+/** Opens ledger, content store and probes on Redis. @throws ConfigError for a server that must not hold a ledger; AppError `ledger-unavailable` */
+export async function openSharedStore(
+  { url, durability }: RedisConfig,
+  clock: Clock,
+  closers: Closers,
+  onError: (error: unknown) => void,
+): Promise<Pick<Ports, "probes"> & Required<Pick<Ports, "revisions">> & { readonly ledger: OpenRedisLedger }> {
+  const opened = await openRedisLedger({
+    url,
+    clock,
+    durability: durability === "relaxed" ? "relaxed" : "strict",
+    onError,
+  }).catch((error: unknown) => {
+    if (!(error instanceof UnusableRedis)) throw error;
+    const reasons = error.message.replaceAll("\n", "; ");
+    throw new ConfigError([
+      `RETICENT_REDIS_URL: ${reasons}; RETICENT_LEDGER_DURABILITY=relaxed runs on it all the same`,
+    ]);
+  });
+  closers.add(() => opened.ledger.close());
+  return opened;
+}
+
+/** A ledger on Redis, with what it says of its server. */
+export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledger"];
+
+/** Opens the index on Qdrant. @throws AppError `index-unavailable`, also for a server that is too old */
+export async function openSharedIndex(
+  { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
+  model: EmbeddingModel,
+  timeoutMs: number,
+): Promise<VectorIndex> {
+  return openQdrantIndex({
+    url,
+    model,
+    timeoutMs,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(isApproximateAllowed ? { approximateAbove: exactChunks } : {}),
+  });
+}
+
+/** Opens traces and feedback on Redis. */
+export async function openSharedTraces(
+  { url }: RedisConfig,
+  { traceRetention }: Pick<ServiceConfig, "traceRetention">,
+  clock: Clock,
+  onError: (error: unknown) => void,
+): Promise<TraceStore> {
+  return openRedisTraceStore({ url, clock, retention: traceRetention, onError });
+}
+
+/** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
+export async function openSharedQueue({ queueUrl }: RedisConfig, events: QueueEvents): Promise<ServiceQueue> {
+  const queue = await openBullQueue({
+    url: queueUrl,
+    concurrency: indexingConcurrency,
+    maxAttempts: 5,
+    backoffMs: 200,
+    maxBackoffMs: 30_000,
+    onGiveUp: events.onGiveUp,
+    onError: events.onError,
+    onTrouble: (error) => events.onError(undefined, error),
+  });
+  // Its methods may be in its private state.
+  return {
+    wake: (key, urgency) => queue.wake(key, urgency),
+    start: (handler) => queue.start(handler),
+    depth: () => queue.depth(),
+    close: () => queue.close(),
+    isReachable: () => queue.health().reachable,
+  };
+}

@@ -1,0 +1,90 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { parseConfig, settingsIn } from "#services/config.ts";
+import { type Role, roles } from "#services/process/roles.ts";
+
+interface ComposeService {
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly user?: string;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly build?: string;
+  readonly healthcheck?: object;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const root = join(import.meta.dirname, "../..");
+const text = readFileSync(join(root, "docker-compose.yml"), "utf8");
+const { services } = parse(text, { merge: true }) as { services: Readonly<Record<string, ComposeService>> };
+const named = Object.entries(services);
+const secrets = { RETICENT_REDIS_PASSWORD: "p", RETICENT_QDRANT_API_KEY: "k" };
+
+/** `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose reads them. */
+function filledIn(value: string, env: Readonly<Record<string, string>>): string {
+  return value.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = "") => {
+    const given = env[name];
+    if (given !== undefined && given !== "") return given;
+    if (kind === "?") throw new Error(`${name}: ${rest}`);
+    return rest;
+  });
+}
+
+test("every image is pinned, and nothing runs as root, writes to its own image or keeps a capability", () => {
+  for (const [name, service] of named) {
+    expect({ name, ...service }).toMatchObject({
+      image: expect.stringMatching(/:v?\d+\.\d+\.\d+[\w.-]*$/),
+      user: expect.stringMatching(/^(?!root|0\b)/),
+      read_only: true,
+      cap_drop: ["ALL"],
+    });
+  }
+});
+
+test("every engine has a health check of its own, and every process that of the image", () => {
+  const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
+  expect(dockerfile).toMatch(/^HEALTHCHECK /m);
+  const unhealthy = named.filter(([, service]) => service.build === undefined && service.healthcheck === undefined);
+  expect(unhealthy).toEqual([]);
+});
+
+test("only the query and indexer ports are published, and on the loopback address", () => {
+  const published = named.filter(([, { ports }]) => (ports ?? []).length > 0);
+  expect(published.map(([name]) => name).toSorted()).toEqual(["indexer", "query"]);
+  for (const [, { ports }] of published) for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+});
+
+test("without a password for Redis and a key for Qdrant nothing starts", () => {
+  for (const missing of Object.keys(secrets)) {
+    expect(() => filledIn(text, { ...secrets, [missing]: "" })).toThrow(missing);
+  }
+  // Neither has a default anywhere.
+  expect(text).not.toMatch(/(PASSWORD|API_KEY):-[^}]/);
+});
+
+test("each process gets settings that its role accepts", () => {
+  const processes = named.flatMap(([name, { build, command, environment }]) =>
+    build === undefined ? [] : [{ name, role: command?.[0], environment }],
+  );
+  expect(processes.map(({ role }) => role).toSorted()).toEqual(["indexer", "query", "worker"]);
+  for (const { role, environment = {} } of processes) {
+    expect(roles).toContain(role);
+    const env = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, filledIn(value, secrets)]));
+    expect(parseConfig(settingsIn(env), role as Role)).toMatchObject({ role, adapters: { ledger: "redis" } });
+  }
+});
+
+test("compose itself reads the file, where there is a compose", () => {
+  if (spawnSync("docker", ["compose", "version"]).status !== 0) {
+    process.stdout.write("skipped: there is no docker compose here, the file is checked by its parts alone\n");
+    return;
+  }
+  const run = spawnSync("docker", ["compose", "config", "--quiet"], { cwd: root, env: { ...process.env, ...secrets } });
+  expect(run.stderr.toString()).toBe("");
+  expect(run.status).toBe(0);
+});

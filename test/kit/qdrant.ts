@@ -1,0 +1,148 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A Qdrant that tests may use. */
+export interface TestQdrant {
+  readonly url: string;
+  /** False for a server behind `QDRANT_URL`, which may hold other people's collections. */
+  readonly isOwn: boolean;
+  /** Ends a server of the tests' own and erases its files. */
+  stop(): Promise<void>;
+  /** SIGKILL; the files stay. @throws Error for a server that the tests do not own */
+  kill(): Promise<void>;
+  /** Starts the server again on the same port and files. @throws Error for a server that the tests do not own */
+  restart(): Promise<void>;
+}
+
+/**
+ * The server behind `QDRANT_URL` when it answers, or one of the tests' own, of the program that `QDRANT_BINARY` names or that is on the PATH.
+ * @param own true when the test kills it: one behind `QDRANT_URL` will not do
+ * @returns `undefined` when there is none
+ */
+export async function startQdrant({ own = false } = {}): Promise<TestQdrant | undefined> {
+  const url = process.env.QDRANT_URL;
+  if (!own && url !== undefined && (await isReady(url))) return foreign(url);
+  const program = programFound();
+  return program === undefined ? undefined : ownServer(program);
+}
+
+/**
+ * One visible line where a suite cannot run: no package brings the server, so that a bare machine has none. A failure where one was promised
+ * by `QDRANT_URL` or `QDRANT_BINARY`, as in the workflow.
+ */
+export function sayMissing(suite: string): void {
+  const line = `skipped: ${suite}: no server answers at QDRANT_URL, and there is no program qdrant on the PATH or in QDRANT_BINARY`;
+  const isPromised = [process.env.QDRANT_URL, process.env.QDRANT_BINARY].some((one) => (one ?? "") !== "");
+  if (isPromised) throw new Error(line);
+  process.stderr.write(`${line}\n`);
+}
+
+/** A prefix of collections that no other test has. */
+export const freshPrefix = (): string => `test-${randomBytes(6).toString("hex")}`;
+
+/** Removes all collections with a prefix. */
+export async function dropCollections(url: string, prefix: string): Promise<void> {
+  const answer = (await (await fetch(`${url}/collections`)).json()) as {
+    result: { collections: { name: string }[] };
+  };
+  for (const { name } of answer.result.collections) {
+    if (name.startsWith(prefix)) await fetch(`${url}/collections/${name}`, { method: "DELETE" });
+  }
+}
+
+async function ownServer(program: string): Promise<TestQdrant> {
+  const folder = mkdtempSync(join(tmpdir(), "reticent-qdrant-"));
+  const port = await freePort();
+  let child = await startOn(program, port, folder);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    isOwn: true,
+    async stop() {
+      await end("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    },
+    kill: () => end("SIGKILL"),
+    async restart() {
+      await end("SIGTERM");
+      child = await startOn(program, port, folder);
+    },
+  };
+}
+
+function foreign(url: string): TestQdrant {
+  const refuse = async (): Promise<never> => {
+    throw new Error("this Qdrant is not the tests' own");
+  };
+  return { url, isOwn: false, stop: async () => {}, kill: refuse, restart: refuse };
+}
+
+function programFound(): string | undefined {
+  const program = process.env.QDRANT_BINARY ?? "qdrant";
+  try {
+    execFileSync(program, ["--version"], { stdio: "ignore" });
+    return program;
+  } catch {
+    return undefined;
+  }
+}
+
+async function startOn(program: string, port: number, folder: string): Promise<ChildProcess> {
+  const child = spawn(program, ["--disable-telemetry"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      QDRANT__SERVICE__HOST: "127.0.0.1",
+      QDRANT__SERVICE__HTTP_PORT: String(port),
+      QDRANT__SERVICE__GRPC_PORT: String(await freePort()),
+      QDRANT__STORAGE__STORAGE_PATH: join(folder, "storage"),
+      QDRANT__STORAGE__SNAPSHOTS_PATH: join(folder, "snapshots"),
+      QDRANT__TELEMETRY_DISABLED: "true",
+      QDRANT__LOG_LEVEL: "WARN",
+    },
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (bytes: Buffer) => {
+      output = `${output}${bytes.toString()}`.slice(-4_000);
+    });
+  }
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`qdrant ended at once:\n${output}`);
+    if (await isReady(`http://127.0.0.1:${port}`)) return child;
+    await sleep(20);
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port was given");
+  return address.port;
+}
