@@ -53,7 +53,8 @@ export function requestsTo(endpoint: EndpointOptions, options: OpenAiOptions, cl
           encoding_format: "float",
           ...(sendDimensions ? { dimensions } : {}),
         },
-        { signal: ending.signal, timeout: timeoutMs },
+        // Later than our own, which says what happened: two timers of one length end in either order.
+        { signal: ending.signal, timeout: 2 * timeoutMs + 1_000 },
       );
     } catch (error) {
       if (closing.aborted) throw new EndpointError("not-asked", "the service is shutting down");
