@@ -6,11 +6,14 @@ import { vectorsOf } from "./engine/vectors.ts";
 /** An embedding key as stored. */
 export const keyBytes = (key: string): Uint8Array => Buffer.from(key, "hex");
 
-/** Where a chunk's embedding lies: its generation, and its place among that generation's vectors. */
-const placeOf = `SELECT c.generation_id, c.chunk, g.dimensions,
+/**
+ * Where a chunk's embedding lies: its generation, and its place among that generation's vectors. The plus signs keep the search on the key's
+ * index: by tenant and source it would pass over all that the source holds.
+ */
+export const placeOf = `SELECT c.generation_id, c.chunk, g.dimensions,
     (SELECT count(*) FROM index_chunks p WHERE p.generation_id = c.generation_id AND p.chunk < c.chunk) AS place
   FROM index_chunks c JOIN index_generations g ON g.id = c.generation_id JOIN index_memory m ON m.generation_id = g.id
-  WHERE c.embedding_key = ? AND g.tenant = ? AND g.source = ? AND g.fingerprint = ? LIMIT 1`;
+  WHERE c.embedding_key = ? AND +g.tenant = ? AND +g.source = ? AND +g.fingerprint = ? LIMIT 1`;
 
 /**
  * Reads embeddings by key from the generations that are stored now. Tenant and source are part of the key, and asked for once more.
