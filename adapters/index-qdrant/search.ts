@@ -35,8 +35,8 @@ export const nothingFound = (terms: readonly string[]): IndexAnswer => ({
  * Searches both halves inside one filter, in two batches: the best of each with what the idf is made of, and then the cosines that the
  * first did not bring, and the statistics. Everything but the filter's own points is out of reach of every number.
  *
- * Which documents are superseded, and how many chunks are selected, has to be known before some of it can be asked; both are mostly what they were at the
- * same caller's last search. Everything is asked at once on that assumption, and again where it was wrong.
+ * Which documents are superseded has to be known before, and is mostly what it was at the last search of the same caller: the first batch is sent on
+ * that assumption, and again if it was wrong.
  * @param approximateAbove number of selected chunks above which the dense half may be approximate; `undefined`: never
  */
 export async function searchCollection(
@@ -45,53 +45,32 @@ export async function searchCollection(
   query: IndexQuery,
   approximateAbove: number | undefined,
 ): Promise<IndexAnswer> {
-  const { visibility, eligible } = query.filter;
-  const last = lastOf(visibility, eligible === null ? "visible" : "eligible");
   const begin = (assumed: readonly string[]) => {
     const filter = select(query.filter, assumed);
     if (filter === "nothing") return undefined;
     const one = new OneSearch(server, collection, query, filter);
-    return { one, first: one.first(approximateAbove, last.chunks) };
+    return { one, first: one.first(approximateAbove) };
   };
-  let begun = begin(last.superseded);
+  const { visibility, eligible } = query.filter;
+  const assumed = eligible === null ? [] : (lastSuperseded.get(visibility) ?? []);
+  const begun = begin(assumed);
   if (begun === undefined) return nothingFound(query.terms);
   // Both at the same time; whichever fails first, the other one is not left to fail alone.
-  const [actual] = await Promise.all([superseded(server, collection, query.filter), begun.first]);
-  if (!isDeepStrictEqual(actual, last.superseded)) {
-    last.superseded = actual;
-    begun = begin(actual);
-    if (begun === undefined) return nothingFound(query.terms);
-  }
-  const first = await begun.first;
-  last.chunks = first.chunks;
-  return begun.one.finish(first);
+  const [actual, first] = await Promise.all([superseded(server, collection, query.filter), begun.first]);
+  if (isDeepStrictEqual(actual, assumed)) return begun.one.finish(first);
+  lastSuperseded.set(visibility, actual);
+  const again = begin(actual);
+  return again === undefined ? nothingFound(query.terms) : again.one.finish(await again.first);
 }
 
-/** What was found of one kind of search of a caller the last time. Hints, never part of an answer. */
-interface Last {
-  superseded: readonly string[];
-  chunks: number;
-}
-
-/** By the compiled filter of a caller, which lives as long as the policy and the principals stay the same. */
-const lasts = new WeakMap<VisibilityFilter, Record<"visible" | "eligible", Last>>();
-
-function lastOf(visibility: VisibilityFilter, kind: "visible" | "eligible"): Last {
-  const known = lasts.get(visibility) ?? {
-    visible: { superseded: [], chunks: 0 },
-    eligible: { superseded: [], chunks: 0 },
-  };
-  lasts.set(visibility, known);
-  return known[kind];
-}
+/** By the compiled filter of a caller, which lives as long as the policy and the principals stay the same. A hint: it is read anew each time. */
+const lastSuperseded = new WeakMap<VisibilityFilter, readonly string[]>();
 
 /** What the first round brought. */
 interface FirstBatch {
   readonly chunks: number;
   /** Both halves, and one chunk for every term. */
   readonly answers: readonly (readonly Scored[])[];
-  /** For mean and deviation, if the number of chunks was assumed as it is. */
-  readonly spread: readonly Scored[] | undefined;
 }
 
 class OneSearch {
@@ -115,24 +94,19 @@ class OneSearch {
     this.#distinct = [...new Set(this.#dimensions)];
   }
 
-  /** Everything that can be asked without knowing more. @param assumed number of selected chunks; 0: not known */
-  async first(approximateAbove: number | undefined, assumed: number): Promise<FirstBatch> {
+  /** The number of selected chunks, and the first batch. */
+  async first(approximateAbove: number | undefined): Promise<FirstBatch> {
     const count = () => this.#server.count(this.#collection, this.#filter);
-    let counting: number | undefined;
-    if (approximateAbove !== undefined) {
-      counting = await count();
-      this.#exact = counting <= approximateAbove;
+    if (approximateAbove === undefined) {
+      const [chunks, answers] = await Promise.all([count(), this.#firstBatch()]);
+      return { chunks, answers };
     }
-    const isAsked = assumed > this.#query.limit + margin;
-    const [chunks, answers, [spread]] = await Promise.all([
-      counting ?? count(),
-      this.#firstBatch(),
-      isAsked ? this.#server.search(this.#collection, [spreadSearch(this.#vector, this.#filter, assumed)]) : [],
-    ]);
-    return { chunks, answers, spread: assumed === chunks ? spread : undefined };
+    const chunks = await count();
+    this.#exact = chunks <= approximateAbove;
+    return { chunks, answers: await this.#firstBatch() };
   }
 
-  async finish({ chunks, answers, spread }: FirstBatch): Promise<IndexAnswer> {
+  async finish({ chunks, answers }: FirstBatch): Promise<IndexAnswer> {
     const { terms } = this.#query;
     const [nearest, matching, ...ofTerms] = answers;
     if (chunks === 0) return nothingFound(terms);
@@ -148,7 +122,7 @@ class OneSearch {
       (found) => bm25Of(found, weighed),
     );
     const chosen = new Map([...near.half.found, ...match.half.found].map((found) => [found.chunkId, found]));
-    const { cosines, similarity, neighbours } = await this.#second(near, chosen, chunks, spread);
+    const { cosines, similarity, neighbours } = await this.#second(near, chosen, chunks);
     const isLeft = (half: Half) => !half.isComplete || half.beyond.some(({ chunkId }) => !chosen.has(chunkId));
     return {
       hits: [...chosen.values()].flatMap((found) => hitOf(found, cosines.get(found.chunkId), weighed)),
@@ -236,21 +210,20 @@ class OneSearch {
     { half, points }: { readonly half: Half; readonly points: readonly Found[] },
     chosen: ReadonlyMap<string, Found>,
     chunks: number,
-    spread: readonly Scored[] | undefined,
   ) {
     const cosines = new Map(points.map(({ chunkId, score }) => [chunkId, score]));
     const missing = [...chosen.keys()].filter((chunkId) => !cosines.has(chunkId));
     const [best] = half.found;
     const wantsDensity = this.#query.density === true && best !== undefined;
-    const known = points.length >= chunks ? points : spread;
+    const hasAll = points.length >= chunks;
     const searches: Search[] = [
       ...(missing.length === 0 ? [] : [this.#cosinesOf(missing)]),
-      ...(known === undefined ? [spreadSearch(this.#vector, this.#filter, chunks)] : []),
+      ...(hasAll ? [] : [spreadSearch(this.#vector, this.#filter, chunks)]),
       ...(wantsDensity ? [neighbourSearch(best, this.#filter, this.#exact)] : []),
     ];
     const answers = searches.length === 0 ? [] : [...(await this.#server.search(this.#collection, searches))];
     if (missing.length > 0) for (const { id, score } of answers.shift() ?? []) cosines.set(id, score);
-    const similarity = spreadOf(known ?? answers.shift() ?? []);
+    const similarity = spreadOf(hasAll ? points : (answers.shift() ?? []));
     return { cosines, similarity, neighbours: wantsDensity ? densityOf(answers.shift() ?? []) : null };
   }
 

@@ -8,7 +8,7 @@ import { makeReconciler } from "#core/ingest/reconciler.ts";
 import { makeWorker, type WorkerParts } from "#core/ingest/worker.ts";
 import type { IndexAnswer, VectorIndex } from "#core/ports/index.ts";
 import { hold, intercept } from "#test/kit/hold.ts";
-import { freshPrefix, sayMissing, startQdrant } from "#test/kit/qdrant.ts";
+import { dropCollections, freshPrefix, sayMissing, startQdrant } from "#test/kit/qdrant.ts";
 import { imitateQdrant } from "#test/kit/qdrant-imitation.ts";
 import { callerOf, deny, everyone, grant, openTestPolicy, openWorld, type World } from "#test/kit/world.ts";
 
@@ -39,10 +39,12 @@ for (const { name, url } of [
 ]) {
   let world: World;
   let index: VectorIndex;
+  let prefix: string;
   /** Every answer of the index, in order. */
   let answers: IndexAnswer[];
   beforeEach(async () => {
-    index = await openQdrantIndex({ url, prefix: freshPrefix(), model });
+    prefix = freshPrefix();
+    index = await openQdrantIndex({ url, prefix, model });
     answers = [];
     const searched = new Proxy(index, {
       get: (port, method) => {
@@ -58,7 +60,10 @@ for (const { name, url } of [
     });
     world = await openWorld({ policy, index: searched });
   });
-  afterEach(() => world.close());
+  afterEach(async () => {
+    await world.close();
+    if (url === real?.url) await dropCollections(url, prefix);
+  });
 
   const page = (version: number, acl = [everyone]) => ({
     id: "page",
@@ -234,7 +239,7 @@ for (const { name, url } of [
   test(`a deployment that chose approximate search says on every answer that non-interference is statistical (${name})`, async () => {
     await world.put(page(1));
     expect(await world.ask(guest, question)).not.toHaveProperty("non_interference");
-    const approximate = await openQdrantIndex({ url, prefix: freshPrefix(), model, approximateAbove: 1_000 });
+    const approximate = await openQdrantIndex({ url, prefix: `${prefix}-approximate`, model, approximateAbove: 1_000 });
     const other = await openWorld({ policy, index: approximate });
     await other.put(page(1));
     for (const [asked, outcome] of [
