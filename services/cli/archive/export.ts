@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { type ArchivedDocument, archivedOf } from "#core/archive/archived-document.ts";
-import { compareKeys, type DocumentKey } from "#core/document.ts";
+import type { DocumentRecord } from "#core/document.ts";
 import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { parseConfig } from "#services/config.ts";
@@ -119,7 +119,7 @@ export async function exportInto(
           ...(after === undefined ? {} : { after }),
         });
         for (const record of records) {
-          const document = await archived(ledger, record.key);
+          const document = await archived(ledger, record);
           if (document === undefined) continue;
           waiting.push(document);
           bytes += document.body?.length ?? 0;
@@ -141,16 +141,17 @@ export async function exportInto(
   return whole;
 }
 
-/** Record and body of one state: a body that is gone was replaced after the record was read. */
-async function archived(ledger: Ledger, key: DocumentKey): Promise<ArchivedDocument | undefined> {
-  for (;;) {
-    const [record] = await ledger.read([key]);
-    if (record === undefined || compareKeys(record.key, key) !== 0) return undefined;
+/** Record and body of one state: a body that is gone was replaced after the record was read, which is then read again. */
+async function archived(ledger: Ledger, listed: DocumentRecord): Promise<ArchivedDocument | undefined> {
+  const { key } = listed;
+  for (let record: DocumentRecord | undefined = listed; record !== undefined; ) {
     if (record.wanted === undefined) return archivedOf(record, undefined);
     const body = await ledger.readBody(key, record.wanted.generation);
     if (body !== undefined) return archivedOf(record, body);
     const [again] = await ledger.read([key]);
     if (again?.wanted?.generation === record.wanted.generation)
       throw new Error(`the content store lacks the body of a document of source ${key.source}`);
+    record = again;
   }
+  return undefined;
 }

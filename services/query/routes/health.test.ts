@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
+import { AppError } from "#core/errors.ts";
 import { makeServer } from "#services/http/server.ts";
 import { openIndexer } from "#test/kit/indexer.ts";
 import { healthRoutes } from "./health.ts";
@@ -32,6 +33,34 @@ test("a queue that cannot be reached shows in /readyz, and does not keep the ser
   expect(await ask()).toEqual([200, false]);
   isReachable = false;
   expect(await ask()).toEqual([200, true]);
+  await app.close();
+  await close();
+});
+
+test("a process that fell behind the others is not ready, and says so without claiming to shut down", async () => {
+  const { policy, close } = await openIndexer();
+  const embedder = hashedEmbedder();
+  const app = makeServer({ logLevel: "silent", deadlineMs: 1_000 });
+  await app.register(healthRoutes, {
+    policy,
+    models: {
+      active: () => embedder.model.fingerprint,
+      answering: () => embedder,
+      model: () => embedder.model,
+      problems: () => [],
+      status: async () => [],
+    },
+    clock: Date.now,
+    isClosing: () => false,
+    isWritable: () => true,
+    answers: true,
+    catchUp: () => Promise.reject(new AppError("policy-outdated")),
+  });
+  const { statusCode, body } = await app.inject("/readyz");
+  const codes: string[] = JSON.parse(body).codes;
+  expect(statusCode).toBe(503);
+  expect(codes).toContain("policy-outdated");
+  expect(codes).not.toContain("shutting-down");
   await app.close();
   await close();
 });

@@ -59,12 +59,12 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     // Documents are still accepted, and found by the reconciler.
     if (!isQueueReachable()) codes.push("queue-unreachable");
     let ready = !isClosing();
+    if (!ready) codes.push("shutting-down");
     const behind = await behindCode();
     if (behind !== undefined) {
       ready = false;
       codes.push(behind);
     }
-    if (!ready) codes.push("shutting-down");
     // Of any encoder in use; whether questions are answered is asked below.
     codes.push(...models.problems());
     const model = models.model();
