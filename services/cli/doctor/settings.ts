@@ -29,7 +29,9 @@ export function readSettings(env: Environment): ReadSettings {
   const names = Object.keys(given).filter((name) => name.startsWith("RETICENT_"));
   for (let round = 0; round < mostRounds; round++) {
     try {
-      const config = parseConfig(repaired);
+      const config = parseConfig(
+        Object.fromEntries(Object.entries(repaired).filter(([, value]) => value !== undefined)),
+      );
       return { config, given: names.toSorted(), problems, spoilt };
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
