@@ -56,3 +56,6 @@ export const many = (count: number, one: string, more = `${one}s`): string => `$
 
 /** The first characters of a fingerprint: enough to tell it from another one. */
 export const short = (fingerprint: string): string => fingerprint.slice(0, 8);
+
+/** Whether only this machine can reach a host, as a URL names it; a socket has none. */
+export const isLoopback = (host: string): boolean => /^(localhost|127\.[\d.]+|\[::1\]|)$/.test(host);

@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { startService } from "#services/compose.ts";
@@ -299,6 +301,38 @@ test("issuers' keys are judged: too short, for other algorithms, private, missin
     expect.stringMatching(/^failed .*no such file/),
     expect.stringMatching(/^failed .*no answer in time/),
   ]);
+});
+
+test("the command ends by itself, with its exit code, though every server hangs", async () => {
+  const { env } = place();
+  const hanging = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(hanging, "listening");
+  onTestFinished(() => void hanging.close());
+  const address = hanging.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const servers = {
+    RETICENT_LEDGER: "redis",
+    RETICENT_QUEUE: "bullmq",
+    RETICENT_INDEX: "qdrant",
+    RETICENT_REDIS_URL: `redis://127.0.0.1:${port}`,
+    RETICENT_QDRANT_URL: `http://127.0.0.1:${port}`,
+    RETICENT_URL: `http://127.0.0.1:${port}`,
+  };
+  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+  const child = spawn(process.execPath, [main, "doctor", "--timeout-ms", "300"], {
+    env: { PATH: process.env.PATH, ...env, ...servers },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let out = "";
+  child.stdout.on("data", (text) => {
+    out += String(text);
+  });
+  const [code] = await once(child, "close");
+  expect(code).toBe(1);
+  for (const name of ["ledger-server", "queue-server", "index-server", "service-health"]) {
+    expect(out).toMatch(new RegExp(`^failed +${name} .*no answer`, "m"));
+  }
 });
 
 test("for people it is one line per check with what to do below, and wrong usage is told", async () => {

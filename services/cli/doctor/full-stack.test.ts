@@ -290,6 +290,17 @@ function suite(): void {
     await admin.call("ACL", "DELUSER", "reticent");
   });
 
+  test("a mixture is looked at as what it is: the ledger's file, traces on Redis, the index on Qdrant", async () => {
+    const mixed = await look(env({ RETICENT_LEDGER: "sqlite", RETICENT_QUEUE: "local", RETICENT_TRACES: "redis" }));
+    expect(mixed).toMatchObject({ code: 0 });
+    expect(mixed.line("adapters").finding).toContain("one process alone");
+    for (const name of ["data-directory", "ledger-file", "traces-server", "index-points"]) {
+      expect(mixed.line(name).status).toBe("ok");
+    }
+    expect(mixed.line("policy-revision").status).toBe("skipped");
+    expect(mixed.lines.filter(({ name }) => ["ledger-server", "trace-file"].includes(name))).toEqual([]);
+  });
+
   test("a replica is refused", async () => {
     const replica = (await startRedis({ own: true })) ?? missing();
     onTestFinished(() => replica.stop());

@@ -1,7 +1,7 @@
 import type { CollectionAspect } from "#adapters/index-qdrant/collections.ts";
 import { type CollectionsLook, lookAtQdrant, type QdrantLook } from "#adapters/index-qdrant/look.ts";
 import { checkVersion, oldestVersion } from "#adapters/index-qdrant/version.ts";
-import { answerMs, type Context, type LedgerFacts, type ModelsInUse, many, short } from "../context.ts";
+import { answerMs, type Context, isLoopback, type LedgerFacts, type ModelsInUse, many, short } from "../context.ts";
 import { type Found, failed, type Handle, ok, warning } from "../examination.ts";
 import { reasonOf } from "../reason.ts";
 import { placeOf } from "../redact.ts";
@@ -55,7 +55,9 @@ export function checkIndex(context: Context, models: Handle<ModelsInUse>, ledger
     look: async () => {
       await at.aliases();
       if (apiKey !== undefined) return ok("accepted", at);
-      return ok("none is asked for", at);
+      const told = "the server asks for none";
+      if (isLoopback(new URL(qdrant.url).hostname)) return ok(told, at);
+      return warning(`${told}: whoever reaches the port reads every text`, "set a key, there and here", at);
     },
   });
   const collections = examination.check<CollectionsLook, [typeof open, typeof models]>({

@@ -5,7 +5,7 @@ import { neededSettings, settingProblem } from "#adapters/ledger-redis/server-ch
 import { lookingConnection } from "#adapters/redis/connections.ts";
 import { type RedisFacts, redisFacts } from "#adapters/redis/facts.ts";
 import type { RedisConfig } from "#services/adapter-settings.ts";
-import { answerMs, type Context, emptyLedger, type LedgerFacts, many } from "../context.ts";
+import { answerMs, type Context, emptyLedger, isLoopback, type LedgerFacts, many } from "../context.ts";
 import { type Found, failed, type Handle, ok, skipped, warning } from "../examination.ts";
 import { reasonOf } from "../reason.ts";
 import { placeOf } from "../redact.ts";
@@ -151,5 +151,3 @@ export function checkRedisLedger(context: Context, { url, durability }: RedisCon
     },
   });
 }
-
-const isLoopback = (host: string): boolean => /^(localhost|127\.[\d.]+|\[::1\]|)$/.test(host);
