@@ -6,10 +6,12 @@ import {
   afterDelete,
   afterFailure,
   afterIndexedAccess,
+  afterLoss,
   afterPublish,
   afterPut,
   afterRestore,
   afterRetire,
+  goneFrom,
 } from "#core/ingest/transitions.ts";
 import type { DisabledPrincipal, LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
@@ -178,10 +180,23 @@ export class RedisLedger implements Ledger, LedgerArchive {
     });
   }
 
+  async lostByIndex(generation: GenerationRef): Promise<void> {
+    return this.#change(generation.key, ({ before }) => {
+      const record = before && afterLoss(before.record, generation);
+      return { result: undefined, after: before && record && moved(before, record) };
+    });
+  }
+
   async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
     return this.#change(key, ({ before }) => {
       const record = afterFailure(before?.record, failure);
-      return { result: undefined, after: before && record && moved(before, record) };
+      if (before === undefined || record === undefined) return { result: undefined };
+      // What is wanted may be written again at any time: it is not to be erased.
+      const held = goneFrom(before.record, record).flatMap(({ fingerprint, isWanted }) =>
+        isWanted ? [fingerprint] : [],
+      );
+      const after = moved(before, record);
+      return { result: undefined, after: after && { record, announced: [...after.announced, ...held] } };
     });
   }
 

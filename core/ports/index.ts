@@ -63,6 +63,19 @@ export interface PlacedGeneration {
   readonly chunkCount: number;
 }
 
+/** A live generation, and the access revision that the index's copy of it is noted to carry. */
+export interface NotedGeneration extends PlacedGeneration {
+  readonly accessRevision: number;
+}
+
+/** How an index stands that can be lost apart from the ledger. */
+export interface IndexStand {
+  /** Drawn when the index of a fingerprint was made; another one says that what was written before is gone. */
+  readonly instance: string;
+  /** Whether all that was live was seen to be in it, once, since it was made. Until then it is not searched. */
+  readonly isFilled: boolean;
+}
+
 /** Conditions that a request may add. Absent = no condition; an empty list is the same as absent. */
 export interface SearchConditions {
   readonly sources?: readonly string[];
@@ -201,6 +214,15 @@ export interface VectorIndex {
    * they are removed, for requests that are under way.
    */
   withdraw?(key: DocumentKey, below: number, fingerprint: string): Promise<void>;
+  /**
+   * Goes with {@link placeAccess}, like the two below: those of the generations of a fingerprint that the index does not hold whole, texts
+   * included, or with an older copy of the access than noted.
+   */
+  lacking?(fingerprint: string, generations: readonly NotedGeneration[]): Promise<readonly NotedGeneration[]>;
+  /** `undefined` while nothing was ever made for the fingerprint. */
+  stand?(fingerprint: string): Promise<IndexStand | undefined>;
+  /** Says that {@link lacking} found nothing missing of all that is live; searches are answered from now on. No news of another instance. */
+  filled?(fingerprint: string, instance: string): Promise<void>;
   /** True when the deployment chose approximate search, for large selections: non-interference is then statistical. Absent = false. */
   readonly isApproximate?: boolean;
   close(): Promise<void>;

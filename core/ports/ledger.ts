@@ -133,6 +133,11 @@ export interface Ledger {
    * live, are no news.
    */
   indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void>;
+  /**
+   * Notes that the index was found not to hold a live generation whole: {@link lagging} with `copies` gives it until it is published again. Of a
+   * generation that is not live it is no news.
+   */
+  lostByIndex(generation: GenerationRef): Promise<void>;
   /** Records that a wanted generation cannot be indexed. Ignored when it is not the wanted one any more. */
   fail(key: DocumentKey, failure: IndexFailure): Promise<void>;
   /**
