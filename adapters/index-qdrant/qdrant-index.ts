@@ -8,6 +8,8 @@ import type {
   IndexAnswer,
   IndexedGeneration,
   IndexQuery,
+  IndexStand,
+  NotedGeneration,
   PlacedGeneration,
   SearchFilter,
   StoredEmbedding,
@@ -17,6 +19,7 @@ import type {
 import { Collections, type OpenCollections } from "./collections.ts";
 import { listDocuments } from "./documents.ts";
 import { storedEmbeddings } from "./embeddings.ts";
+import { lackingOf } from "./lacking.ts";
 import { outputsFields, readOutputs, readText, textFields } from "./points.ts";
 import { nothingFound, searchCollection } from "./search.ts";
 import { Server, unavailable } from "./server.ts";
@@ -29,6 +32,13 @@ export interface QdrantIndexOptions {
   readonly apiKey?: string;
   /** What the names of this deployment's collections begin with; default `reticent`. */
   readonly prefix?: string;
+  /** Names the ledger that the collections are filled from; those of another one are refused. Absent: not compared. */
+  readonly ledger?: string;
+  /**
+   * True: collections are not searched until {@link VectorIndex.filled} says that they hold what is live. For whoever keeps the ledger elsewhere, which
+   * may know more than collections that were made anew. Default false.
+   */
+  readonly awaitsFill?: boolean;
   /** The model in use, whose collections are made at the start. Other fingerprints get theirs at their first write. */
   readonly model: { readonly fingerprint: string; readonly dimensions: number };
   /** Longest time that one request to the server may take, ms; default 10,000. */
@@ -62,6 +72,7 @@ class QdrantIndex implements VectorIndex {
 
   constructor(options: QdrantIndexOptions) {
     const { url, apiKey, timeoutMs = 10_000, prefix = "reticent", approximateAbove } = options;
+    const { ledger, awaitsFill = false } = options;
     this.#options = options;
     this.isApproximate = approximateAbove !== undefined;
     this.#server = new Server({
@@ -70,7 +81,12 @@ class QdrantIndex implements VectorIndex {
       ...(apiKey === undefined ? {} : { apiKey }),
       onTrouble: () => this.#collections.forget(),
     });
-    this.#collections = new Collections(this.#server, prefix, this.isApproximate);
+    this.#collections = new Collections(this.#server, {
+      prefix,
+      approximate: this.isApproximate,
+      awaitsFill,
+      ...(ledger === undefined ? {} : { ledger }),
+    });
   }
 
   async open(): Promise<void> {
@@ -126,9 +142,30 @@ class QdrantIndex implements VectorIndex {
       const open = await this.#toSearch(query.fingerprint);
       const problem = vectorProblem(query.vector, open?.dimensions ?? query.vector.length);
       if (problem !== undefined) throw new Error(`query: ${problem}`);
-      if (open === undefined || query.filter.visibility.kind === "nothing") return nothingFound(query.terms);
-      return searchCollection(this.#server, open.search, query, this.#options.approximateAbove);
+      if (open === undefined) return nothingFound(query.terms);
+      const confirming = this.#collections.confirm(open, query.fingerprint);
+      const searching =
+        query.filter.visibility.kind === "nothing"
+          ? nothingFound(query.terms)
+          : searchCollection(this.#server, open.search, query, this.#options.approximateAbove);
+      const [answer] = await Promise.all([searching, confirming]);
+      return answer;
     });
+  }
+
+  async lacking(fingerprint: string, generations: readonly NotedGeneration[]): Promise<readonly NotedGeneration[]> {
+    return this.#run(async () => {
+      const open = await this.#collections.find(fingerprint);
+      return open === undefined ? generations : lackingOf(this.#server, open, generations);
+    });
+  }
+
+  async stand(fingerprint: string): Promise<IndexStand | undefined> {
+    return this.#run(() => this.#collections.stand(fingerprint));
+  }
+
+  async filled(fingerprint: string, instance: string): Promise<void> {
+    return this.#run(() => this.#collections.filled(fingerprint, instance));
   }
 
   async documents(
@@ -138,6 +175,7 @@ class QdrantIndex implements VectorIndex {
   ): Promise<readonly DocumentKey[]> {
     return this.#run(async () => {
       const open = await this.#toSearch(fingerprint);
+      if (open !== undefined) await this.#collections.confirm(open, fingerprint);
       const keys = open === undefined ? [] : await listDocuments(this.#server, open.search, filter);
       const rest =
         after === undefined ? keys : keys.filter((key) => compareKeys(key, { tenant: key.tenant, ...after }) > 0);

@@ -179,6 +179,14 @@ export class Server {
     await this.#ask(() => this.#client.createCollection(collection, config));
   }
 
+  /** Sets keys of what is noted of a collection's making; the others stay. */
+  async setMetadata(collection: string, metadata: Readonly<Record<string, string>>): Promise<void> {
+    await this.#ask(async () => {
+      const isDone = await this.#client.updateCollection(collection, { metadata });
+      if (isDone !== true) throw new Error(`${collection} was not changed`);
+    });
+  }
+
   async indexField(collection: string, name: string, schema: Schemas["PayloadFieldSchema"]): Promise<void> {
     await this.#write(() =>
       this.#client.createPayloadIndex(collection, { field_name: name, field_schema: schema, wait: true }),

@@ -1,3 +1,4 @@
+import { ForeignCollections } from "#adapters/index-qdrant/collections.ts";
 import { openQdrantIndex } from "#adapters/index-qdrant/qdrant-index.ts";
 import { openRedisLedger } from "#adapters/ledger-redis/ledger.ts";
 import { UnusableRedis } from "#adapters/ledger-redis/server-check.ts";
@@ -41,18 +42,31 @@ export async function openSharedStore(
 /** A ledger on Redis, with what it says of its server. */
 export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledger"];
 
-/** Opens the index on Qdrant. @throws AppError `index-unavailable`, also for a server that is too old */
+/**
+ * Opens the index on Qdrant.
+ * @param ledger names the ledger that it is filled from, where that has a name
+ * @throws AppError `index-unavailable`, also for a server that is too old; ConfigError when it was filled from another ledger
+ */
 export async function openSharedIndex(
   { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
   model: EmbeddingModel,
   timeoutMs: number,
+  ledger: string | undefined,
 ): Promise<VectorIndex> {
   return openQdrantIndex({
     url,
     model,
     timeoutMs,
+    awaitsFill: true,
+    ...(ledger === undefined ? {} : { ledger }),
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(isApproximateAllowed ? { approximateAbove: exactChunks } : {}),
+  }).catch((error: unknown) => {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (!(cause instanceof ForeignCollections)) throw error;
+    throw new ConfigError([
+      `RETICENT_QDRANT_URL: ${cause.message} than the one behind RETICENT_REDIS_URL: was that emptied, or exchanged? If it was meant, delete the collections`,
+    ]);
   });
 }
 

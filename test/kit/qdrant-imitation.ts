@@ -134,6 +134,10 @@ function answerTo(
     return true;
   }
   if (collection === undefined) throw new Error(`no collection ${name}`);
+  if (method === "PATCH" && action === "") {
+    Object.assign(collection.config, { metadata: { ...(collection.config.metadata ?? {}), ...(body.metadata ?? {}) } });
+    return true;
+  }
   if (action === "") return described(collection);
   if (action === "index") {
     collection.indexes[String(body.field_name)] = body.field_schema as Record<string, unknown>;
