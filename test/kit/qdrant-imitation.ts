@@ -135,7 +135,9 @@ function answerTo(
   }
   if (collection === undefined) throw new Error(`no collection ${name}`);
   if (method === "PATCH" && action === "") {
-    Object.assign(collection.config, { metadata: { ...(collection.config.metadata ?? {}), ...(body.metadata ?? {}) } });
+    Object.assign(collection.config, {
+      metadata: { ...(collection.config.metadata as object), ...(body.metadata as object) },
+    });
     return true;
   }
   if (action === "") return described(collection);
