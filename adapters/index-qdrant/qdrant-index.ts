@@ -121,13 +121,13 @@ class QdrantIndex implements VectorIndex {
     });
   }
 
-  async search(query: IndexQuery): Promise<IndexAnswer> {
+  async search(query: IndexQuery, signal?: AbortSignal): Promise<IndexAnswer> {
     return this.#run(async () => {
       const open = await this.#toSearch(query.fingerprint);
       const problem = vectorProblem(query.vector, open?.dimensions ?? query.vector.length);
       if (problem !== undefined) throw new Error(`query: ${problem}`);
       if (open === undefined || query.filter.visibility.kind === "nothing") return nothingFound(query.terms);
-      return searchCollection(this.#server, open.search, query, this.#options.approximateAbove);
+      return searchCollection(this.#server.during(signal), open.search, query, this.#options.approximateAbove);
     });
   }
 
@@ -135,26 +135,35 @@ class QdrantIndex implements VectorIndex {
     fingerprint: string,
     filter: SearchFilter,
     { after, limit }: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
+    signal?: AbortSignal,
   ): Promise<readonly DocumentKey[]> {
     return this.#run(async () => {
       const open = await this.#toSearch(fingerprint);
-      const keys = open === undefined ? [] : await listDocuments(this.#server, open.search, filter);
+      const keys = open === undefined ? [] : await listDocuments(this.#server.during(signal), open.search, filter);
       const rest =
         after === undefined ? keys : keys.filter((key) => compareKeys(key, { tenant: key.tenant, ...after }) > 0);
       return rest.slice(0, limit);
     });
   }
 
-  async texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>> {
+  async texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, ChunkText>> {
     return this.#run(async () => {
-      const points = await this.#texts(chunkIds, fingerprint, textFields);
+      const points = await this.#texts(chunkIds, fingerprint, textFields, signal);
       return new Map(points.map((point) => [point.id, readText(point)]));
     });
   }
 
-  async tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>> {
+  async tokenOutputs(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, TokenOutputs>> {
     return this.#run(async () => {
-      const points = await this.#texts(chunkIds, fingerprint, outputsFields);
+      const points = await this.#texts(chunkIds, fingerprint, outputsFields, signal);
       return new Map(
         points.flatMap((point) => {
           const outputs = readOutputs(point);
@@ -179,12 +188,17 @@ class QdrantIndex implements VectorIndex {
     this.#isClosed = true;
   }
 
-  async #texts(chunkIds: readonly string[], fingerprint: string, fields: typeof textFields) {
+  async #texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    fields: typeof textFields,
+    signal: AbortSignal | undefined,
+  ) {
     const open = await this.#collections.find(fingerprint);
     const distinct = [...new Set(chunkIds)];
     if (open === undefined || distinct.length === 0) return [];
     const parts = Array.from({ length: Math.ceil(distinct.length / idBatch) }, (_, part) =>
-      this.#server.retrieve(open.texts, distinct.slice(part * idBatch, (part + 1) * idBatch), fields),
+      this.#server.during(signal).retrieve(open.texts, distinct.slice(part * idBatch, (part + 1) * idBatch), fields),
     );
     return (await Promise.all(parts)).flat();
   }
