@@ -137,7 +137,7 @@ class QdrantIndex implements VectorIndex {
     });
   }
 
-  async search(query: IndexQuery): Promise<IndexAnswer> {
+  async search(query: IndexQuery, signal?: AbortSignal): Promise<IndexAnswer> {
     return this.#run(async () => {
       const open = await this.#toSearch(query.fingerprint);
       const problem = vectorProblem(query.vector, open?.dimensions ?? query.vector.length);
@@ -147,7 +147,7 @@ class QdrantIndex implements VectorIndex {
       const searching =
         query.filter.visibility.kind === "nothing"
           ? nothingFound(query.terms)
-          : searchCollection(this.#server, open.search, query, this.#options.approximateAbove);
+          : searchCollection(this.#server.during(signal), open.search, query, this.#options.approximateAbove);
       const [answer] = await Promise.all([searching, confirming]);
       return answer;
     });
@@ -172,27 +172,36 @@ class QdrantIndex implements VectorIndex {
     fingerprint: string,
     filter: SearchFilter,
     { after, limit }: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
+    signal?: AbortSignal,
   ): Promise<readonly DocumentKey[]> {
     return this.#run(async () => {
       const open = await this.#toSearch(fingerprint);
       if (open !== undefined) await this.#collections.confirm(open, fingerprint);
-      const keys = open === undefined ? [] : await listDocuments(this.#server, open.search, filter);
+      const keys = open === undefined ? [] : await listDocuments(this.#server.during(signal), open.search, filter);
       const rest =
         after === undefined ? keys : keys.filter((key) => compareKeys(key, { tenant: key.tenant, ...after }) > 0);
       return rest.slice(0, limit);
     });
   }
 
-  async texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>> {
+  async texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, ChunkText>> {
     return this.#run(async () => {
-      const points = await this.#texts(chunkIds, fingerprint, textFields);
+      const points = await this.#texts(chunkIds, fingerprint, textFields, signal);
       return new Map(points.map((point) => [point.id, readText(point)]));
     });
   }
 
-  async tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>> {
+  async tokenOutputs(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, TokenOutputs>> {
     return this.#run(async () => {
-      const points = await this.#texts(chunkIds, fingerprint, outputsFields);
+      const points = await this.#texts(chunkIds, fingerprint, outputsFields, signal);
       return new Map(
         points.flatMap((point) => {
           const outputs = readOutputs(point);
@@ -217,12 +226,17 @@ class QdrantIndex implements VectorIndex {
     this.#isClosed = true;
   }
 
-  async #texts(chunkIds: readonly string[], fingerprint: string, fields: typeof textFields) {
+  async #texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    fields: typeof textFields,
+    signal: AbortSignal | undefined,
+  ) {
     const open = await this.#collections.find(fingerprint);
     const distinct = [...new Set(chunkIds)];
     if (open === undefined || distinct.length === 0) return [];
     const parts = Array.from({ length: Math.ceil(distinct.length / idBatch) }, (_, part) =>
-      this.#server.retrieve(open.texts, distinct.slice(part * idBatch, (part + 1) * idBatch), fields),
+      this.#server.during(signal).retrieve(open.texts, distinct.slice(part * idBatch, (part + 1) * idBatch), fields),
     );
     return (await Promise.all(parts)).flat();
   }

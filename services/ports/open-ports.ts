@@ -71,7 +71,9 @@ export async function openPorts(
       ...(previousEmbedder === undefined ? {} : { previousEmbedder }),
       probes: store.probes,
       openQueue: (events) =>
-        config.adapters.queue === "bullmq" ? openSharedQueue(redisOf(config), events) : openEmbeddedQueue(events),
+        config.adapters.queue === "bullmq"
+          ? openSharedQueue(redisOf(config), config.deadlineMs, events)
+          : openEmbeddedQueue(events),
       policy,
       verifier,
       traces,

@@ -42,6 +42,9 @@ export async function openSharedStore(
 /** A ledger on Redis, with what it says of its server. */
 export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledger"];
 
+/** A server that hangs is named as what failed: its requests end before the deadline of the request that they are for. */
+const shareOfDeadline = 0.8;
+
 /**
  * Opens the index on Qdrant.
  * @param ledger names the ledger that it is filled from, where that has a name
@@ -50,13 +53,13 @@ export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledge
 export async function openSharedIndex(
   { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
   model: EmbeddingModel,
-  timeoutMs: number,
+  deadlineMs: number,
   ledger: string | undefined,
 ): Promise<VectorIndex> {
   return openQdrantIndex({
     url,
     model,
-    timeoutMs,
+    timeoutMs: Math.floor(deadlineMs * shareOfDeadline),
     awaitsFill: true,
     ...(ledger === undefined ? {} : { ledger }),
     ...(apiKey === undefined ? {} : { apiKey }),
@@ -81,9 +84,15 @@ export async function openSharedTraces(
 }
 
 /** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
-export async function openSharedQueue({ queueUrl }: RedisConfig, events: QueueEvents): Promise<ServiceQueue> {
+export async function openSharedQueue(
+  { queueUrl }: RedisConfig,
+  deadlineMs: number,
+  events: QueueEvents,
+): Promise<ServiceQueue> {
   const queue = await openBullQueue({
     url: queueUrl,
+    // A queue that hangs must not take the time in which a write that was committed is acknowledged.
+    answerMs: Math.min(1_000, Math.floor(deadlineMs / 4)),
     concurrency: indexingConcurrency,
     maxAttempts: 5,
     backoffMs: 200,
@@ -94,7 +103,7 @@ export async function openSharedQueue({ queueUrl }: RedisConfig, events: QueueEv
   });
   // Its methods may be in its private state.
   return {
-    wake: (key, urgency) => queue.wake(key, urgency),
+    wake: (key, urgency, signal) => queue.wake(key, urgency, signal),
     start: (handler) => queue.start(handler),
     depth: () => queue.depth(),
     close: () => queue.close(),

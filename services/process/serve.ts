@@ -130,7 +130,6 @@ async function registerRoutes(
       recheck: ports.recheck,
       traces,
       clock,
-      deadlineMs: config.deadlineMs,
       traceEveryChunk: config.traceEveryChunk ?? false,
     });
     await app.register(queryApp, { retrieve, traces, policy, ledger, fingerprint, clock });
