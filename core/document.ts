@@ -64,7 +64,7 @@ export interface LiveGeneration extends ContentInfo {
    */
   readonly access: Access;
   readonly publishedAt: string;
-  /** The access revision of the copy in an index that keeps one; absent where none does. */
+  /** The access revision of the copy in an index that keeps one, 0 when the index was found without it; absent where none does. */
   readonly indexedAccess?: number;
 }
 

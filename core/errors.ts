@@ -38,7 +38,7 @@ export const problems = {
   "index-unavailable": { status: 503, title: "Search is temporarily unavailable" },
   "embedder-unavailable": { status: 503, title: "The embedding model is temporarily unavailable" },
   "traces-unavailable": { status: 503, title: "Traces and feedback are temporarily unavailable" },
-  reindexing: { status: 503, title: "The documents are being indexed for another embedding model" },
+  reindexing: { status: 503, title: "The documents are being indexed again" },
   "retrieval-contended": { status: 503, title: "The documents changed faster than they could be read" },
   "deadline-exceeded": { status: 503, title: "The request took longer than its deadline" },
   "shutting-down": { status: 503, title: "The service is shutting down" },

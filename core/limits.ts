@@ -40,6 +40,8 @@ export const limits = {
   queryChars: 2_000,
   /** Questions of one principal that are worked on at the same time; more wait for their turn. */
   retrievesAtOnce: 4,
+  /** Shortest time that a question may be given, ms; the longest is the service's own deadline. */
+  leastTimeoutMs: 10,
   topK: 50,
   maxTokens: 100_000,
   filterSources: 100,

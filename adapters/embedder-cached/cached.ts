@@ -50,11 +50,11 @@ export function cachedEmbedder(embedder: Embedder, file: string): Embedder {
   const noTokens = { ids: new Uint16Array(), vectors: new Int8Array() };
   return {
     ...embedder,
-    embed: async (texts, purpose) => {
+    embed: async (texts, purpose, signal) => {
       const all = await through(
         texts,
         purpose,
-        async (missing) => (await embedder.embed(missing, purpose)).map((vector) => ({ vector })),
+        async (missing) => (await embedder.embed(missing, purpose, signal)).map((vector) => ({ vector })),
         ({ vector }) => ({ vector }),
         ({ vector }) => ({ vector, tokens: noTokens }),
       );
@@ -66,11 +66,11 @@ export function cachedEmbedder(embedder: Embedder, file: string): Embedder {
           tokenOutputs: {
             dimensions: tokenOutputs.dimensions,
             words: (ids) => tokenOutputs.words(ids),
-            embed: (texts, purpose) =>
+            embed: (texts, purpose, signal) =>
               through<EmbeddedTokens>(
                 texts,
                 `${purpose} tokens`,
-                (missing) => tokenOutputs.embed(missing, purpose),
+                (missing) => tokenOutputs.embed(missing, purpose, signal),
                 (stored) => stored,
                 (value) => value,
               ),

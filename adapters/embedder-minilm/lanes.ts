@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { deadlineExceeded } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { EmbeddedTokens } from "#core/ports/embedder.ts";
 import { pagesFor } from "./forward.ts";
@@ -10,6 +11,7 @@ import type { WorkerJob, WorkerReply, WorkerSetup } from "./worker.ts";
 interface Job {
   readonly text: string;
   readonly withTokens: boolean;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (embedded: EmbeddedTokens) => void;
   readonly reject: (error: AppError) => void;
 }
@@ -72,15 +74,15 @@ export class Lanes {
     return lanes;
   }
 
-  /** Queues one text. */
-  run(text: string, purpose: "passage" | "query", withTokens: boolean): Promise<EmbeddedTokens> {
+  /** Queues one text. One whose signal is aborted before its turn takes none. */
+  run(text: string, purpose: "passage" | "query", withTokens: boolean, signal?: AbortSignal): Promise<EmbeddedTokens> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) {
         reject(this.#closed);
         return;
       }
       for (const lane of this.#lanes) if (lane.state === "down") lane.start().catch(() => undefined);
-      (purpose === "query" ? this.#queries : this.#passages).push({ text, withTokens, resolve, reject });
+      (purpose === "query" ? this.#queries : this.#passages).push({ text, withTokens, signal, resolve, reject });
       this.#dispatch();
     });
   }
@@ -113,6 +115,10 @@ export class Lanes {
   #send(lane: Lane, queue: Job[]): void {
     const job = queue.shift();
     if (job === undefined) return;
+    if (job.signal?.aborted === true) {
+      job.reject(deadlineExceeded());
+      return;
+    }
     // Cut into tokens only now: thousands of texts at once would hold up everything else of this thread.
     const ids = this.#model.tokenizer.encode(job.text, maxSequence);
     lane.send({

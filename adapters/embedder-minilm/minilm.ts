@@ -43,8 +43,12 @@ export async function openMiniLm({ folder = builtInModel, threads }: MiniLmOptio
   const model = await loadModel(folder);
   const lanes = await Lanes.open(model, Math.max(1, threads ?? Math.min(mostThreads, availableParallelism())));
   const name = `local/${model.name}`;
-  const embedAll = (texts: readonly string[], purpose: "passage" | "query", withTokens: boolean) =>
-    Promise.all(texts.map((text): Promise<EmbeddedTokens> => lanes.run(text, purpose, withTokens)));
+  const embedAll = (
+    texts: readonly string[],
+    purpose: "passage" | "query",
+    withTokens: boolean,
+    signal: AbortSignal | undefined,
+  ) => Promise.all(texts.map((text): Promise<EmbeddedTokens> => lanes.run(text, purpose, withTokens, signal)));
   return {
     model: {
       name,
@@ -55,10 +59,11 @@ export async function openMiniLm({ folder = builtInModel, threads }: MiniLmOptio
     },
     countTokens: (text) => model.tokenizer.count(text),
     // Questions and passages are embedded alike; the purpose decides who waits for whom.
-    embed: async (texts, purpose) => (await embedAll(texts, purpose, false)).map(({ vector }) => vector),
+    embed: async (texts, purpose, signal) =>
+      (await embedAll(texts, purpose, false, signal)).map(({ vector }) => vector),
     tokenOutputs: {
       dimensions: reduced,
-      embed: (texts, purpose) => embedAll(texts, purpose, true),
+      embed: (texts, purpose, signal) => embedAll(texts, purpose, true, signal),
       words: (ids) => model.tokenizer.words(ids),
     },
     memoryBytes: lanes.memoryBytes,

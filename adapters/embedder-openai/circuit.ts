@@ -46,6 +46,11 @@ export class Circuit {
     this.#isLooking = false;
   }
 
+  /** The request was given up by whoever asked: nothing was found out. */
+  givenUp(): void {
+    this.#isLooking = false;
+  }
+
   /** It asked to be left alone for so long, ms. */
   pause(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock() + ms);

@@ -1,3 +1,4 @@
+import { assertTime } from "#core/deadline.ts";
 import { probeDistance, toleratedDrift } from "#core/embedding/probes.ts";
 import { EndpointError } from "./endpoint-error.ts";
 import { Lane } from "./lane.ts";
@@ -7,11 +8,17 @@ import { requestsTo } from "./request.ts";
 /** What the texts are. */
 export type Purpose = "passage" | "query";
 
-/** Vectors of texts that fit one request. @throws EndpointError */
+/** How long is waited for vectors: until a time by the clock, ms, and for no longer than anybody waits. */
+export interface Until {
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Vectors of texts that fit one request. @throws EndpointError; AppError `deadline-exceeded` */
 export type AskEndpoints = (
   texts: readonly string[],
   purpose: Purpose,
-  deadline: number,
+  until: Until,
 ) => Promise<readonly Float32Array[]>;
 
 /** How long a comparison of the second endpoint holds, ms. */
@@ -44,7 +51,7 @@ export function askEndpoints(options: OpenAiOptions, parts: EndpointsParts): Ask
   const second = options.second === undefined ? undefined : lanesOf(options.second);
 
   let checked: { readonly at: number; readonly isEqual: boolean } | undefined;
-  const isEqual = async (lanes: Readonly<Record<Purpose, Lane>>, deadline: number): Promise<boolean> => {
+  const isEqual = async (lanes: Readonly<Record<Purpose, Lane>>, { deadline, signal }: Until): Promise<boolean> => {
     if (checked !== undefined && clock() - checked.at < checkedForMs) return checked.isEqual;
     const stored = await probes?.read(fingerprint);
     if (stored === undefined) return false;
@@ -52,6 +59,7 @@ export function askEndpoints(options: OpenAiOptions, parts: EndpointsParts): Ask
       lanes[purpose].vectors(
         texts.map((text) => inputOf(text, purpose)),
         deadline,
+        signal,
       );
     const equal = (await probeDistance(embed, stored)) <= toleratedDrift;
     // Without stored vectors nothing was found out.
@@ -59,18 +67,20 @@ export function askEndpoints(options: OpenAiOptions, parts: EndpointsParts): Ask
     return equal;
   };
 
-  return async (texts, purpose, deadline) => {
-    if (second === undefined) return first[purpose].vectors(texts, deadline);
+  return async (texts, purpose, until) => {
+    const { deadline, signal } = until;
+    if (second === undefined) return first[purpose].vectors(texts, deadline, signal);
     try {
-      return await first[purpose].vectors(texts, clock() + (deadline - clock()) / 2);
+      return await first[purpose].vectors(texts, clock() + (deadline - clock()) / 2, signal);
     } catch (error) {
       if (!(error instanceof EndpointError) || error.failure === "text-refused") throw error;
       try {
-        if (!(await isEqual(second, deadline))) {
+        if (!(await isEqual(second, until))) {
           throw new EndpointError("refused", "it does not give the vectors of the first, or they are not known");
         }
-        return await second[purpose].vectors(texts, deadline);
+        return await second[purpose].vectors(texts, deadline, signal);
       } catch (problem) {
+        assertTime(signal);
         const why = problem instanceof EndpointError ? problem.message : "the stored vectors cannot be read";
         throw new EndpointError(error.failure, `${error.message}; second endpoint: ${why}`, error.retryAfterMs);
       }

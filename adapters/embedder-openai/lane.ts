@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { assertTime } from "#core/deadline.ts";
 import { Circuit, RetryBudget } from "./circuit.ts";
 import { EndpointError } from "./endpoint-error.ts";
 import type { Patience } from "./options.ts";
@@ -31,39 +32,55 @@ export class Lane {
 
   /**
    * @param deadline by the clock, ms
-   * @throws EndpointError
+   * @param signal aborted when nobody waits any more, which is no failure of the endpoint
+   * @throws EndpointError; AppError `deadline-exceeded`
    */
-  async vectors(texts: readonly string[], deadline: number): Promise<readonly Float32Array[]> {
+  async vectors(
+    texts: readonly string[],
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Float32Array[]> {
+    assertTime(signal);
     const { clock, closing, patience } = this.#options;
     const blocked = this.#circuit.blockedMs();
     if (blocked > 0) throw new EndpointError("not-asked", "the endpoint is left alone after its failures", blocked);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(texts, deadline);
+        return await this.#once(texts, deadline, signal);
       } catch (error) {
         if (!(error instanceof EndpointError) || !mayPass.has(error.failure) || attempt >= patience.attempts)
           throw error;
         const wait = Math.max(this.#jitter(attempt), this.#circuit.blockedMs());
         // Not a moment too late: a try that cannot end in time would only add to the load.
         if (clock() + wait >= deadline || !this.#budget.spend()) throw error;
-        await sleep(wait, undefined, { signal: closing }).catch(() => {});
+        const over = signal === undefined ? closing : AbortSignal.any([closing, signal]);
+        await sleep(wait, undefined, { signal: over }).catch(() => {});
+        assertTime(signal);
         // Somebody else's failure, or a rest that ours began.
         if (closing.aborted || this.#circuit.blockedMs() > toleranceMs) throw error;
       }
     }
   }
 
-  async #once(texts: readonly string[], deadline: number): Promise<readonly Float32Array[]> {
+  async #once(
+    texts: readonly string[],
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Float32Array[]> {
     const { ask, attemptMs, clock } = this.#options;
     const left = Math.min(attemptMs, deadline - clock());
     if (left <= 0) throw new EndpointError("not-asked", "no time is left");
     this.#circuit.asked();
     try {
-      const vectors = await ask(texts, left);
+      const vectors = await ask(texts, left, signal);
       this.#circuit.answered();
       this.#budget.earn();
       return vectors;
     } catch (error) {
+      if (signal?.aborted === true) {
+        this.#circuit.givenUp();
+        throw error;
+      }
       const failure = error instanceof EndpointError ? error : undefined;
       if (failure?.failure === "text-refused") this.#circuit.answered();
       else if (failure?.failure !== "rate-limited" && failure?.failure !== "not-asked") this.#circuit.failed();

@@ -6,7 +6,7 @@ import { analyserVersion } from "#core/text/analyse.ts";
 import { chunkerVersion } from "#core/text/chunk.ts";
 import { batchesOf } from "./batches.ts";
 import { EndpointError } from "./endpoint-error.ts";
-import { askEndpoints, type Purpose } from "./endpoints.ts";
+import { askEndpoints, type Purpose, type Until } from "./endpoints.ts";
 import { canonicalModel } from "./known-models.ts";
 import type { OpenAiOptions, OpenAiParts } from "./options.ts";
 import {
@@ -55,7 +55,7 @@ export function openOpenAi(options: OpenAiOptions, parts: OpenAiParts = {}): Emb
   const ask = askEndpoints(options, { ...parts, clock, random, fingerprint, inputOf, closing: closing.signal });
 
   /** One batch, found to be refused for its texts or its size: by halves, until the text is alone that is at fault. */
-  const byHalves = async (texts: readonly string[], purpose: Purpose, deadline: number): Promise<Float32Array[]> => {
+  const byHalves = async (texts: readonly string[], purpose: Purpose, until: Until): Promise<Float32Array[]> => {
     const middle = Math.ceil(texts.length / 2);
     const halves = texts.length === 1 ? [texts] : [texts.slice(0, middle), texts.slice(middle)];
     const vectors: Float32Array[] = [];
@@ -63,39 +63,43 @@ export function openOpenAi(options: OpenAiOptions, parts: OpenAiParts = {}): Emb
       try {
         // What no tokenizer makes too long is the last resort: it costs a long question its end.
         const inputs = part.map((text) => inputOf(text, purpose, texts.length === 1 ? safeBytes : hopefulBytes));
-        vectors.push(...(await ask(inputs, purpose, deadline)));
+        vectors.push(...(await ask(inputs, purpose, until)));
       } catch (error) {
         if (!isTextRefused(error)) throw error;
         if (texts.length === 1) throw new TextRefused({ cause: error });
-        vectors.push(...(await byHalves(part, purpose, deadline)));
+        vectors.push(...(await byHalves(part, purpose, until)));
       }
     }
     return vectors;
   };
 
-  const embedBatch = async (texts: readonly string[], purpose: Purpose): Promise<readonly Float32Array[]> => {
-    const deadline = clock() + (purpose === "query" ? patience.queryMs : patience.passageMs);
+  const embedBatch = async (
+    texts: readonly string[],
+    purpose: Purpose,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Float32Array[]> => {
+    const until = { deadline: clock() + (purpose === "query" ? patience.queryMs : patience.passageMs), signal };
     try {
       return await ask(
         texts.map((text) => inputOf(text, purpose)),
         purpose,
-        deadline,
+        until,
       );
     } catch (error) {
       if (!isTextRefused(error)) throw error;
       // An endpoint that refuses this as well has something against us, not against the texts.
-      await ask([inputOf(harmless, purpose)], purpose, deadline);
-      return byHalves(texts, purpose, deadline);
+      await ask([inputOf(harmless, purpose)], purpose, until);
+      return byHalves(texts, purpose, until);
     }
   };
 
   return {
     model,
     countTokens,
-    embed: async (texts, purpose) => {
+    embed: async (texts, purpose, signal) => {
       try {
         const vectors: Float32Array[] = [];
-        for (const batch of batchesOf(texts, options)) vectors.push(...(await embedBatch(batch, purpose)));
+        for (const batch of batchesOf(texts, options)) vectors.push(...(await embedBatch(batch, purpose, signal)));
         return vectors;
       } catch (error) {
         throw error instanceof EndpointError ? unavailable(error) : error;

@@ -1,4 +1,5 @@
 import OpenAI from "openai";
+import { assertTime } from "#core/deadline.ts";
 import { comparableModel, vectorsOf } from "./answer.ts";
 import { EndpointError, endpointErrorOf } from "./endpoint-error.ts";
 import { canonicalModel, knownModels } from "./known-models.ts";
@@ -7,9 +8,14 @@ import type { EndpointOptions, OpenAiOptions } from "./options.ts";
 /**
  * One request for the vectors of some texts.
  * @param timeoutMs until the last byte of the answer
- * @throws EndpointError
+ * @param signal ends it, when nobody waits any more
+ * @throws EndpointError; AppError `deadline-exceeded`
  */
-export type AskOnce = (texts: readonly string[], timeoutMs: number) => Promise<readonly Float32Array[]>;
+export type AskOnce = (
+  texts: readonly string[],
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+) => Promise<readonly Float32Array[]>;
 
 /** Bytes of an answer per component: a double in decimal, and room for a server that prints it over several lines. */
 const bytesPerComponent = 64;
@@ -37,12 +43,14 @@ export function requestsTo(endpoint: EndpointOptions, options: OpenAiOptions, cl
     fetch: guardedFetch(endpoint, batchItems * dimensions * bytesPerComponent + otherBytes),
   });
   const models = acceptedModels(endpoint, model);
-  return async (texts, timeoutMs) => {
+  return async (texts, timeoutMs, signal) => {
+    assertTime(signal);
     // The client's own timeout does not cover the body of an error.
     const ending = new AbortController();
     const end = () => ending.abort();
     const timer = setTimeout(end, timeoutMs);
     closing.addEventListener("abort", end, { once: true });
+    signal?.addEventListener("abort", end, { once: true });
     let answer: unknown;
     try {
       answer = await client.embeddings.create(
@@ -57,12 +65,14 @@ export function requestsTo(endpoint: EndpointOptions, options: OpenAiOptions, cl
         { signal: ending.signal, timeout: 2 * timeoutMs + 1_000 },
       );
     } catch (error) {
+      assertTime(signal);
       if (closing.aborted) throw new EndpointError("not-asked", "the service is shutting down");
       if (ending.signal.aborted) throw new EndpointError("no-answer", `no whole answer in ${Math.round(timeoutMs)} ms`);
       throw endpointErrorOf(error, Date.now());
     } finally {
       clearTimeout(timer);
       closing.removeEventListener("abort", end);
+      signal?.removeEventListener("abort", end);
     }
     return vectorsOf(answer, { count: texts.length, dimensions, models });
   };

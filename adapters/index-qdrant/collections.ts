@@ -1,4 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { AppError } from "#core/errors.ts";
+import type { IndexStand } from "#core/ports/index.ts";
 import {
   aliasesOf,
   type CollectionNames,
@@ -15,7 +18,31 @@ import { type Schemas, type Server, unavailable } from "./server.ts";
 /** The collections of one fingerprint, made and checked. */
 export interface OpenCollections extends CollectionNames {
   readonly dimensions: number;
+  readonly stand: IndexStand;
 }
+
+/** The collections were filled from another ledger than this deployment's. */
+export class ForeignCollections extends Error {
+  /** @param collection one that can be deleted when the other ledger is given up on purpose */
+  constructor(collection: string) {
+    super(`collection ${collection} was filled from another ledger`);
+    this.name = "ForeignCollections";
+  }
+}
+
+/** What a deployment makes collections for. */
+export interface Deployment {
+  /** What their names begin with. */
+  readonly prefix: string;
+  readonly approximate: boolean;
+  /** Names the ledger that they are filled from. Absent: it is neither noted nor compared. */
+  readonly ledger?: string;
+  /** Whether searches wait until a collection is known to hold what is live. */
+  readonly awaitsFill: boolean;
+}
+
+/** How long it is believed that the collections are those that they were, ms. */
+const believedMs = 1_000;
 
 const description = z.object({
   config: z.object({
@@ -31,7 +58,14 @@ const description = z.object({
         unindexed_filtering_update: z.boolean().nullish(),
       })
       .nullish(),
-    metadata: z.looseObject({ fingerprint: z.string() }).nullish(),
+    metadata: z
+      .looseObject({
+        fingerprint: z.string(),
+        ledger: z.string().nullish(),
+        instance: z.string().nullish(),
+        filled: z.string().nullish(),
+      })
+      .nullish(),
   }),
   payload_schema: z.record(
     z.string(),
@@ -42,14 +76,14 @@ const description = z.object({
 /** Makes, finds and checks the collections of fingerprints. */
 export class Collections {
   readonly #server: Server;
-  readonly #prefix: string;
-  readonly #approximate: boolean;
+  readonly #deployment: Deployment;
   readonly #open = new Map<string, OpenCollections>();
+  /** When the collections of a fingerprint were last looked at, by the process's own clock, ms. */
+  readonly #seenAt = new Map<string, number>();
 
-  constructor(server: Server, prefix: string, approximate: boolean) {
+  constructor(server: Server, deployment: Deployment) {
     this.#server = server;
-    this.#prefix = prefix;
-    this.#approximate = approximate;
+    this.#deployment = deployment;
   }
 
   /**
@@ -59,7 +93,7 @@ export class Collections {
   async find(fingerprint: string): Promise<OpenCollections | undefined> {
     const known = this.#open.get(fingerprint);
     if (known !== undefined) return known;
-    const names = aliasesOf(this.#prefix, fingerprint);
+    const names = aliasesOf(this.#deployment.prefix, fingerprint);
     const aliases = await this.#server.aliases();
     if (!aliases.has(names.search) || !aliases.has(names.texts)) return undefined;
     return this.#check(names, fingerprint);
@@ -77,10 +111,55 @@ export class Collections {
   async ensure(fingerprint: string, dimensions: number): Promise<OpenCollections> {
     const found = await this.find(fingerprint);
     if (found !== undefined) return found;
-    const names = aliasesOf(this.#prefix, fingerprint);
-    await this.#make(names.texts, textCollection(fingerprint), textIndexes);
-    await this.#make(names.search, searchCollection(dimensions, this.#approximate, fingerprint), searchIndexes);
+    const { prefix, approximate, ledger, awaitsFill } = this.#deployment;
+    const names = aliasesOf(prefix, fingerprint);
+    const made = () => ({
+      fingerprint,
+      ...(ledger === undefined ? {} : { ledger }),
+      ...(awaitsFill ? { instance: randomUUID() } : {}),
+    });
+    await this.#make(names.texts, textCollection(made()), textIndexes);
+    await this.#make(names.search, searchCollection(dimensions, approximate, made()), searchIndexes);
     return this.#check(names, fingerprint);
+  }
+
+  /** How the collections of a fingerprint stand now, `undefined` when there are none. */
+  async stand(fingerprint: string): Promise<IndexStand | undefined> {
+    const open = await this.find(fingerprint);
+    return open && (await this.#look(open, fingerprint));
+  }
+
+  /** Notes that an instance holds what is live. */
+  async filled(fingerprint: string, instance: string): Promise<void> {
+    const { search } = aliasesOf(this.#deployment.prefix, fingerprint);
+    await this.#server.setMetadata(collectionOf(search), { filled: instance });
+    this.#seenAt.delete(fingerprint);
+  }
+
+  /**
+   * Lets a search go on only in collections that hold what is live: new ones, made where others were lost, know nothing yet and would say so of
+   * every question.
+   * @throws AppError `reindexing` while they are being filled; Error when they were exchanged
+   */
+  async confirm(open: OpenCollections, fingerprint: string): Promise<void> {
+    if (!this.#deployment.awaitsFill) return;
+    const seenAt = this.#seenAt.get(fingerprint);
+    const isFresh = seenAt !== undefined && performance.now() - seenAt < believedMs;
+    const { isFilled } = isFresh ? open.stand : await this.#look(open, fingerprint);
+    if (isFilled) return;
+    throw new AppError("reindexing", { detail: "the index is being filled again from the ledger", retryAfterS: 10 });
+  }
+
+  async #look(open: OpenCollections, fingerprint: string): Promise<IndexStand> {
+    const described = await Promise.all([this.#server.describe(open.search), this.#server.describe(open.texts)]);
+    const stand = standOf(...described);
+    if (stand.instance !== open.stand.instance) {
+      this.forget();
+      throw new Error(`collection ${open.search} is not the one that it was`);
+    }
+    this.#open.set(fingerprint, { ...open, stand });
+    this.#seenAt.set(fingerprint, performance.now());
+    return stand;
   }
 
   async #make(
@@ -101,15 +180,34 @@ export class Collections {
 
   async #check(names: CollectionNames, fingerprint: string): Promise<OpenCollections> {
     try {
-      const dimensions = checkSearch(names.search, await this.#server.describe(names.search), fingerprint);
-      checkTexts(names.texts, await this.#server.describe(names.texts), fingerprint);
-      const open = { ...names, dimensions };
+      const search = await this.#server.describe(names.search);
+      const texts = await this.#server.describe(names.texts);
+      const dimensions = checkSearch(names.search, search, fingerprint);
+      checkTexts(names.texts, texts, fingerprint);
+      this.#checkLedger(names.search, search);
+      this.#checkLedger(names.texts, texts);
+      const open = { ...names, dimensions, stand: standOf(search, texts) };
       this.#open.set(fingerprint, open);
       return open;
     } catch (error) {
       throw unavailable(error);
     }
   }
+
+  #checkLedger(name: string, described: unknown): void {
+    const { ledger } = description.parse(described).config.metadata ?? {};
+    const mine = this.#deployment.ledger;
+    if (typeof ledger === "string" && mine !== undefined && ledger !== mine) {
+      throw new ForeignCollections(collectionOf(name));
+    }
+  }
+}
+
+/** Both collections as one: whichever of them was made anew, it is another instance. */
+function standOf(search: unknown, texts: unknown): IndexStand {
+  const [searched, read] = [search, texts].map((one) => description.parse(one).config.metadata);
+  const instance = `${searched?.instance ?? ""}/${read?.instance ?? ""}`;
+  return { instance, isFilled: searched?.filled === instance };
 }
 
 /** What can be wrong with a collection: how it was made, its vectors, its payload indexes, or its strict mode. */

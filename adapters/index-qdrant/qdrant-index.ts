@@ -8,6 +8,8 @@ import type {
   IndexAnswer,
   IndexedGeneration,
   IndexQuery,
+  IndexStand,
+  NotedGeneration,
   PlacedGeneration,
   SearchFilter,
   StoredEmbedding,
@@ -17,6 +19,7 @@ import type {
 import { Collections, type OpenCollections } from "./collections.ts";
 import { listDocuments } from "./documents.ts";
 import { storedEmbeddings } from "./embeddings.ts";
+import { lackingOf } from "./lacking.ts";
 import { outputsFields, readOutputs, readText, textFields } from "./points.ts";
 import { nothingFound, searchCollection } from "./search.ts";
 import { Server, unavailable } from "./server.ts";
@@ -32,6 +35,13 @@ export interface QdrantIndexOptions {
   readonly apiKey?: string;
   /** What the names of this deployment's collections begin with; default `reticent`. */
   readonly prefix?: string;
+  /** Names the ledger that the collections are filled from; those of another one are refused. Absent: not compared. */
+  readonly ledger?: string;
+  /**
+   * True: collections are not searched until {@link VectorIndex.filled} says that they hold what is live. For whoever keeps the ledger elsewhere, which
+   * may know more than collections that were made anew. Default false.
+   */
+  readonly awaitsFill?: boolean;
   /** The model in use, whose collections are made at the start. Other fingerprints get theirs at their first write. */
   readonly model: { readonly fingerprint: string; readonly dimensions: number };
   /** Longest time that one request to the server may take, ms; default 10,000. */
@@ -65,6 +75,7 @@ class QdrantIndex implements VectorIndex {
 
   constructor(options: QdrantIndexOptions) {
     const { url, apiKey, timeoutMs = 10_000, prefix = defaultPrefix, approximateAbove } = options;
+    const { ledger, awaitsFill = false } = options;
     this.#options = options;
     this.isApproximate = approximateAbove !== undefined;
     this.#server = new Server({
@@ -73,7 +84,12 @@ class QdrantIndex implements VectorIndex {
       ...(apiKey === undefined ? {} : { apiKey }),
       onTrouble: () => this.#collections.forget(),
     });
-    this.#collections = new Collections(this.#server, prefix, this.isApproximate);
+    this.#collections = new Collections(this.#server, {
+      prefix,
+      approximate: this.isApproximate,
+      awaitsFill,
+      ...(ledger === undefined ? {} : { ledger }),
+    });
   }
 
   async open(): Promise<void> {
@@ -124,40 +140,71 @@ class QdrantIndex implements VectorIndex {
     });
   }
 
-  async search(query: IndexQuery): Promise<IndexAnswer> {
+  async search(query: IndexQuery, signal?: AbortSignal): Promise<IndexAnswer> {
     return this.#run(async () => {
       const open = await this.#toSearch(query.fingerprint);
       const problem = vectorProblem(query.vector, open?.dimensions ?? query.vector.length);
       if (problem !== undefined) throw new Error(`query: ${problem}`);
-      if (open === undefined || query.filter.visibility.kind === "nothing") return nothingFound(query.terms);
-      return searchCollection(this.#server, open.search, query, this.#options.approximateAbove);
+      if (open === undefined) return nothingFound(query.terms);
+      const confirming = this.#collections.confirm(open, query.fingerprint);
+      const searching =
+        query.filter.visibility.kind === "nothing"
+          ? nothingFound(query.terms)
+          : searchCollection(this.#server.during(signal), open.search, query, this.#options.approximateAbove);
+      const [answer] = await Promise.all([searching, confirming]);
+      return answer;
     });
+  }
+
+  async lacking(fingerprint: string, generations: readonly NotedGeneration[]): Promise<readonly NotedGeneration[]> {
+    return this.#run(async () => {
+      const open = await this.#collections.find(fingerprint);
+      return open === undefined ? generations : lackingOf(this.#server, open, generations);
+    });
+  }
+
+  async stand(fingerprint: string): Promise<IndexStand | undefined> {
+    return this.#run(() => this.#collections.stand(fingerprint));
+  }
+
+  async filled(fingerprint: string, instance: string): Promise<void> {
+    return this.#run(() => this.#collections.filled(fingerprint, instance));
   }
 
   async documents(
     fingerprint: string,
     filter: SearchFilter,
     { after, limit }: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
+    signal?: AbortSignal,
   ): Promise<readonly DocumentKey[]> {
     return this.#run(async () => {
       const open = await this.#toSearch(fingerprint);
-      const keys = open === undefined ? [] : await listDocuments(this.#server, open.search, filter);
+      if (open !== undefined) await this.#collections.confirm(open, fingerprint);
+      const keys = open === undefined ? [] : await listDocuments(this.#server.during(signal), open.search, filter);
       const rest =
         after === undefined ? keys : keys.filter((key) => compareKeys(key, { tenant: key.tenant, ...after }) > 0);
       return rest.slice(0, limit);
     });
   }
 
-  async texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>> {
+  async texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, ChunkText>> {
     return this.#run(async () => {
-      const points = await this.#texts(chunkIds, fingerprint, textFields);
+      const points = await this.#texts(chunkIds, fingerprint, textFields, signal);
       return new Map(points.map((point) => [point.id, readText(point)]));
     });
   }
 
-  async tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>> {
+  async tokenOutputs(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, TokenOutputs>> {
     return this.#run(async () => {
-      const points = await this.#texts(chunkIds, fingerprint, outputsFields);
+      const points = await this.#texts(chunkIds, fingerprint, outputsFields, signal);
       return new Map(
         points.flatMap((point) => {
           const outputs = readOutputs(point);
@@ -182,12 +229,17 @@ class QdrantIndex implements VectorIndex {
     this.#isClosed = true;
   }
 
-  async #texts(chunkIds: readonly string[], fingerprint: string, fields: typeof textFields) {
+  async #texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    fields: typeof textFields,
+    signal: AbortSignal | undefined,
+  ) {
     const open = await this.#collections.find(fingerprint);
     const distinct = [...new Set(chunkIds)];
     if (open === undefined || distinct.length === 0) return [];
     const parts = Array.from({ length: Math.ceil(distinct.length / idBatch) }, (_, part) =>
-      this.#server.retrieve(open.texts, distinct.slice(part * idBatch, (part + 1) * idBatch), fields),
+      this.#server.during(signal).retrieve(open.texts, distinct.slice(part * idBatch, (part + 1) * idBatch), fields),
     );
     return (await Promise.all(parts)).flat();
   }

@@ -65,24 +65,25 @@ const strict = { enabled: true, unindexed_filtering_retrieve: false, unindexed_f
 
 /**
  * How the searched collection is made. One shard: each shard would take an idf of its own. Without approximate search no graph is ever built.
+ * @param made what is noted of its making
  */
-export function searchCollection(dimensions: number, approximate: boolean, fingerprint: string) {
+export function searchCollection(dimensions: number, approximate: boolean, made: Readonly<Record<string, string>>) {
   return {
     vectors: { [dense]: { size: dimensions, distance: "Cosine" } },
     sparse_vectors: { [lexical]: { modifier: "idf", index: { datatype: "float32" } } },
     shard_number: 1,
     strict_mode_config: strict,
-    metadata: { fingerprint, format: pointFormat },
+    metadata: { ...made, format: pointFormat },
     ...(approximate ? {} : { hnsw_config: { m: 0 } }),
   } satisfies Schemas["CreateCollection"];
 }
 
-/** How the collection of texts is made: points without a vector. */
-export function textCollection(fingerprint: string) {
+/** How the collection of texts is made: points without a vector. @param made what is noted of its making */
+export function textCollection(made: Readonly<Record<string, string>>) {
   return {
     vectors: {},
     shard_number: 1,
     strict_mode_config: strict,
-    metadata: { fingerprint, format: pointFormat },
+    metadata: { ...made, format: pointFormat },
   } satisfies Schemas["CreateCollection"];
 }

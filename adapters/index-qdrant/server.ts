@@ -1,5 +1,6 @@
 import { type Schemas as ClientSchemas, QdrantClient } from "@qdrant/js-client-rest";
 import { z } from "zod";
+import { assertTime } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { Filter, Some } from "./filter.ts";
 import type { SparseVector } from "./terms.ts";
@@ -47,40 +48,43 @@ export function unavailable(cause: unknown): AppError {
   return new AppError("index-unavailable", { retryAfterS: 1 }, { cause });
 }
 
+/** The generated part of the client: unlike its other methods, these take a signal. */
+type Api = ReturnType<QdrantClient["api"]>;
+
 /**
  * The few requests that the index makes. What the server answers is checked for its shape; a write counts only when the server says that it
- * is completed. Any failure is an AppError `index-unavailable`.
+ * is completed. Any failure is an AppError `index-unavailable`, but for a request that was given up with its signal: that is `deadline-exceeded`.
  */
 export class Server {
-  readonly #client: QdrantClient;
-  readonly #onTrouble: () => void;
+  readonly #options: ServerOptions;
+  readonly #api: Api;
+  readonly #signal: AbortSignal | undefined;
+  /** How long the server itself is to work on a request, s. */
+  readonly #timeout: number;
 
-  constructor({ url, apiKey, timeoutMs, onTrouble }: ServerOptions) {
-    this.#onTrouble = onTrouble;
-    const { pathname } = new URL(url);
-    this.#client = new QdrantClient({
-      url,
-      timeout: timeoutMs,
-      // Asked for and judged by `checkVersion`: the client only prints a warning.
-      checkCompatibility: false,
-      ...(pathname === "/" ? {} : { prefix: pathname.replace(/\/$/, "") }),
-      headers: {
-        // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
-        "accept-encoding": "identity",
-        // Not as `apiKey`, for which the client prints a warning on every plain connection.
-        ...(apiKey === undefined ? {} : { "api-key": apiKey }),
-      },
-    });
+  constructor(options: ServerOptions, signal?: AbortSignal, api: Api = apiOf(options)) {
+    this.#options = options;
+    this.#api = api;
+    this.#signal = signal;
+    this.#timeout = Math.max(1, Math.ceil(options.timeoutMs / 1_000));
+  }
+
+  /** The same server for somebody who waits until the signal is aborted: requests under way are ended then, and further ones are not sent. */
+  during(signal: AbortSignal | undefined): Server {
+    return signal === undefined ? this : new Server(this.#options, signal, this.#api);
   }
 
   async version(): Promise<string> {
-    return this.#ask(async () => z.object({ version: z.string() }).parse(await this.#client.versionInfo()).version);
+    return this.#ask(
+      async (api, end) => z.object({ version: z.string() }).parse((await api.root({}, end)).data).version,
+    );
   }
 
   /** Points of each search, best first. */
   async search(collection: string, searches: readonly Search[]): Promise<readonly (readonly Scored[])[]> {
-    return this.#ask(async () => {
-      const answer = scored.parse(await this.#client.queryBatch(collection, { searches: [...searches] }));
+    return this.#ask(async (api, end) => {
+      const answered = await api.queryBatchPoints({ ...this.#of(collection), searches: [...searches] }, end);
+      const answer = scored.parse(answered.data.result);
       if (answer.length !== searches.length) throw new Error(`${answer.length} answers to ${searches.length} searches`);
       for (const [at, { points }] of answer.entries()) {
         const { limit = 0 } = searches[at] ?? {};
@@ -91,7 +95,10 @@ export class Server {
   }
 
   async count(collection: string, filter: Filter): Promise<number> {
-    return this.#ask(async () => counted.parse(await this.#client.count(collection, { filter, exact: true })).count);
+    return this.#ask(async (api, end) => {
+      const answered = await api.countPoints({ ...this.#of(collection), filter, exact: true }, end);
+      return counted.parse(answered.data.result).count;
+    });
   }
 
   /** One page of points in the order of their ids. */
@@ -104,11 +111,12 @@ export class Server {
       readonly with_payload: false | { readonly include: Some<string> };
     },
   ): Promise<{ readonly points: readonly Stored[]; readonly next: string | undefined }> {
-    return this.#ask(async () => {
-      const { offset, ...rest } = request;
-      const { points, next_page_offset } = page.parse(
-        await this.#client.scroll(collection, { ...rest, ...(offset === undefined ? {} : { offset }) }),
-      );
+    return this.#ask(async (api, end) => {
+      const { limit, offset, filter, with_payload } = request;
+      const from = offset === undefined ? {} : { offset };
+      const given = { limit, ...from, filter, with_payload, with_vector: false };
+      const answered = await api.scrollPoints({ ...this.#of(collection), ...given }, end);
+      const { points, next_page_offset } = page.parse(answered.data.result);
       return { points, next: next_page_offset ?? undefined };
     });
   }
@@ -120,94 +128,136 @@ export class Server {
     include: Some<string>,
     vector: readonly string[] = [],
   ): Promise<readonly Stored[]> {
-    return this.#ask(async () =>
-      z.array(record).parse(
-        await this.#client.retrieve(collection, {
-          ids: [...ids],
-          with_payload: { include },
-          with_vector: vector.length === 0 ? false : [...vector],
-        }),
-      ),
-    );
+    return this.#ask(async (api, end) => {
+      const given = { with_payload: { include }, with_vector: vector.length === 0 ? false : [...vector] };
+      const answered = await api.getPoints({ ...this.#of(collection), ids: [...ids], ...given }, end);
+      return z.array(record).parse(answered.data.result);
+    });
   }
 
   /** Values of a keyword field, each with its number of points. */
   async facet(collection: string, key: string, filter: Filter, limit: number): Promise<readonly string[]> {
-    return this.#ask(async () =>
-      facets
-        .parse(await this.#client.facet(collection, { key, filter, limit, exact: true }))
-        .hits.map((hit) => hit.value),
-    );
+    return this.#ask(async (api, end) => {
+      const answered = await api.facet({ ...this.#of(collection), key, limit, filter, exact: true }, end);
+      return facets.parse(answered.data.result).hits.map((hit) => hit.value);
+    });
   }
 
   /** Writes points that are not there yet; one that is there stays as it is. */
   async insert(collection: string, points: readonly Schemas["PointStruct"][]): Promise<void> {
-    await this.#write(() =>
-      this.#client.upsert(collection, { points: [...points], update_mode: "insert_only", wait: true }),
+    await this.#write((api, end) =>
+      api.upsertPoints({ ...this.#of(collection), points: [...points], update_mode: "insert_only", wait: true }, end),
     );
   }
 
   async delete(collection: string, ids: readonly string[]): Promise<void> {
-    await this.#write(() => this.#client.delete(collection, { points: [...ids], wait: true }));
+    await this.#write((api, end) => api.deletePoints({ ...this.#of(collection), points: [...ids], wait: true }, end));
   }
 
   /** Sets fields of the points that a filter over ids selects. */
   async setFields(collection: string, filter: Filter, payload: Record<string, unknown>): Promise<void> {
-    await this.#write(() => this.#client.setPayload(collection, { filter, payload, wait: true }));
+    await this.#write((api, end) => api.setPayload({ ...this.#of(collection), payload, filter, wait: true }, end));
   }
 
   /** The collection behind each alias. */
   async aliases(): Promise<ReadonlyMap<string, string>> {
-    return this.#ask(async () => {
-      const list = aliases.parse(await this.#client.getAliases()).aliases;
+    return this.#ask(async (api, end) => {
+      const list = aliases.parse((await api.getCollectionsAliases({}, end)).data.result).aliases;
       return new Map(list.map(({ alias_name, collection_name }) => [alias_name, collection_name]));
     });
   }
 
   async hasCollection(name: string): Promise<boolean> {
-    return this.#ask(
-      async () => z.object({ exists: z.boolean() }).parse(await this.#client.collectionExists(name)).exists,
-    );
+    return this.#ask(async (api, end) => {
+      const answered = await api.collectionExists({ collection_name: name }, end);
+      return z.object({ exists: z.boolean() }).parse(answered.data.result).exists;
+    });
   }
 
   /** What the server says of a collection, unread. */
   async describe(collection: string): Promise<unknown> {
-    return this.#ask(() => this.#client.getCollection(collection));
+    return this.#ask(async (api, end) => (await api.getCollection({ collection_name: collection }, end)).data.result);
   }
 
   async create(collection: string, config: Schemas["CreateCollection"]): Promise<void> {
-    await this.#ask(() => this.#client.createCollection(collection, config));
+    await this.#ask(async (api, end) => {
+      const answered = await api.createCollection({ ...this.#of(collection), ...config }, end);
+      if (answered.data.result !== true) throw new Error(`the collection ${collection} was not made`);
+    });
+  }
+
+  /** Sets keys of what is noted of a collection's making; the others stay. */
+  async setMetadata(collection: string, metadata: Readonly<Record<string, string>>): Promise<void> {
+    await this.#ask(async (api, end) => {
+      const answered = await api.updateCollection({ ...this.#of(collection), metadata }, end);
+      if (answered.data.result !== true) throw new Error(`${collection} was not changed`);
+    });
   }
 
   async indexField(collection: string, name: string, schema: Schemas["PayloadFieldSchema"]): Promise<void> {
-    await this.#write(() =>
-      this.#client.createPayloadIndex(collection, { field_name: name, field_schema: schema, wait: true }),
+    await this.#write((api, end) =>
+      api.createFieldIndex({ ...this.#of(collection), field_name: name, field_schema: schema, wait: true }, end),
     );
   }
 
   async alias(alias: string, collection: string): Promise<void> {
-    await this.#ask(async () => {
-      const isDone = await this.#client.updateCollectionAliases({
-        actions: [{ create_alias: { alias_name: alias, collection_name: collection } }],
-      });
-      if (isDone !== true) throw new Error(`the alias ${alias} was not made`);
+    await this.#ask(async (api, end) => {
+      const actions = [{ create_alias: { alias_name: alias, collection_name: collection } }];
+      const answered = await api.updateAliases({ actions, timeout: this.#timeout }, end);
+      if (answered.data.result !== true) throw new Error(`the alias ${alias} was not made`);
     });
   }
 
-  async #write(request: () => Promise<unknown>): Promise<void> {
-    await this.#ask(async () => {
-      const { status } = written.parse(await request());
+  #of(collection: string) {
+    return { collection_name: collection, timeout: this.#timeout };
+  }
+
+  async #write(request: Request<{ readonly data: { readonly result?: unknown } }>): Promise<void> {
+    await this.#ask(async (api, end) => {
+      const { status } = written.parse((await request(api, end)).data.result);
       // "acknowledged" and "wait_timeout" say that it may still be lost.
       if (status !== "completed") throw new Error(`a write ended as ${JSON.stringify(status)}`);
     });
   }
 
-  async #ask<T>(request: () => Promise<T>): Promise<T> {
+  async #ask<T>(request: Request<T>): Promise<T> {
+    const { timeoutMs, onTrouble } = this.#options;
+    assertTime(this.#signal);
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    const timer = setTimeout(end, timeoutMs);
+    this.#signal?.addEventListener("abort", end, { once: true });
     try {
-      return await request();
+      return await request(this.#api, { signal: ending.signal });
     } catch (error) {
-      this.#onTrouble();
-      throw unavailable(error);
+      // Ended by us: that says nothing about the server.
+      assertTime(this.#signal);
+      onTrouble();
+      throw unavailable(ending.signal.aborted ? new Error(`no whole answer in ${timeoutMs} ms`) : error);
+    } finally {
+      clearTimeout(timer);
+      this.#signal?.removeEventListener("abort", end);
     }
   }
+}
+
+type Request<T> = (api: Api, end: { readonly signal: AbortSignal }) => Promise<T>;
+
+function apiOf({ url, apiKey }: ServerOptions): Api {
+  const { pathname } = new URL(url);
+  const client = new QdrantClient({
+    url,
+    // The client's own would take the place of the signal that a request brings.
+    timeout: Number.POSITIVE_INFINITY,
+    // Asked for and judged by `checkVersion`: the client only prints a warning.
+    checkCompatibility: false,
+    ...(pathname === "/" ? {} : { prefix: pathname.replace(/\/$/, "") }),
+    headers: {
+      // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
+      "accept-encoding": "identity",
+      // Not as `apiKey`, for which the client prints a warning on every plain connection.
+      ...(apiKey === undefined ? {} : { "api-key": apiKey }),
+    },
+  });
+  return client.api();
 }

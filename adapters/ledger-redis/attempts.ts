@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { assertTime } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import { unavailable } from "./plain-error.ts";
 
@@ -9,10 +10,14 @@ const maxWaitMs = 40;
 /**
  * Tries until it works, with random waits in between, so that two that met once do not meet again.
  * @param attempt answers `undefined` when something moved in between
- * @throws AppError `ledger-unavailable` after too many attempts
+ * @throws AppError `ledger-unavailable` after too many attempts, `deadline-exceeded`
  */
-export async function attempts<T>(attempt: () => Promise<{ readonly result: T } | undefined>): Promise<T> {
+export async function attempts<T>(
+  attempt: () => Promise<{ readonly result: T } | undefined>,
+  signal?: AbortSignal,
+): Promise<T> {
   for (let number = 1; number <= maxAttempts; number += 1) {
+    assertTime(signal);
     const done = await attempt();
     if (done !== undefined) return done.result;
     await sleep(Math.random() * Math.min(2 ** number, maxWaitMs));

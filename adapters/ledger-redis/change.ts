@@ -1,3 +1,4 @@
+import { assertTime } from "#core/deadline.ts";
 import type { DocumentKey } from "#core/document.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import { attempts, guarded, oneAtATime } from "./attempts.ts";
@@ -27,15 +28,22 @@ export interface Change<T> {
   readonly watched?: readonly Watched[];
 }
 
+/** What is to be changed, and for whom. */
+export interface Changing {
+  readonly key: DocumentKey;
+  /** One that the registry must know before the document may refer to it. */
+  readonly fingerprint?: string;
+  /** Once it is aborted, nothing further is sent. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Reads a document, decides, and writes everything that follows in one atomic step; anew when anything moved in between.
- * @param fingerprint one that the registry must know before the document may refer to it
- * @throws AppError what `decide` throws, or `ledger-unavailable`
+ * @throws AppError what `decide` throws, `ledger-unavailable` or `deadline-exceeded`
  */
 export type ChangeDocument = <T>(
-  key: DocumentKey,
+  what: Changing,
   decide: (state: State) => Change<T> | Promise<Change<T>>,
-  fingerprint?: string,
 ) => Promise<T>;
 
 /** What {@link changeDocuments} works on. */
@@ -50,7 +58,7 @@ export interface ChangeParts {
 export function changeDocuments({ store, clock, envelopeOf, fingerprints }: ChangeParts): ChangeDocument {
   const { names } = store;
   const inTurn = oneAtATime();
-  return <T>(key: DocumentKey, decide: (state: State) => Change<T> | Promise<Change<T>>, fingerprint?: string) => {
+  return <T>({ key, fingerprint, signal }: Changing, decide: (state: State) => Change<T> | Promise<Change<T>>) => {
     const name = nameOf(key);
     const documentKey = names.document(name);
     const attempt = async (): Promise<{ readonly result: T } | undefined> => {
@@ -69,9 +77,10 @@ export function changeDocuments({ store, clock, envelopeOf, fingerprints }: Chan
         steps.push(...indexCommands(names, before, after, registry.fingerprints, now));
       }
       if (steps.length === 0) return { result };
+      assertTime(signal);
       const replies = await store.run([[names.registry, word], [documentKey, revision], ...watched], steps);
       return replies && { result };
     };
-    return guarded(() => inTurn(name, () => attempts(attempt)));
+    return guarded(() => inTurn(name, () => attempts(attempt, signal)));
   };
 }

@@ -10,6 +10,7 @@ export async function setDisabled(
   now: number,
   { tenant, principal }: DisabledPrincipal,
   disabled: boolean,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { names } = store;
   const key = names.disabled(tenant);
@@ -29,7 +30,7 @@ export async function setDisabled(
       ],
     );
     return replies === undefined ? undefined : { result: undefined };
-  });
+  }, signal);
 }
 
 /** See `LedgerArchive.disabledPrincipals`. */

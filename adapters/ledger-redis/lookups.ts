@@ -1,4 +1,5 @@
 import { isVisible, type VisibilityFilter } from "#core/access/visible.ts";
+import { assertTime } from "#core/deadline.ts";
 import { compareKeys, type DocumentKey, type DocumentRecord, keyString } from "#core/document.ts";
 import type { ListQuery } from "#core/ports/ledger.ts";
 import { KnownClasses } from "./access-classes.ts";
@@ -24,17 +25,18 @@ export class Lookups {
   }
 
   /** See `Ledger.read`: one round trip for a re-check, also of nothing, so that an outage never passes for "no hits". */
-  async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
+  async read(keys: readonly DocumentKey[], signal?: AbortSignal): Promise<readonly (DocumentRecord | undefined)[]> {
     const names = keys.filter(isNameable).map(nameOf);
     const records = new Map<string, DocumentRecord>();
     for (let at = 0; at === 0 || at < names.length; at += batch) {
+      assertTime(signal);
       for (const [name, record] of await this.#records(names.slice(at, at + batch))) records.set(name, record);
     }
     return keys.map((key) => (isNameable(key) ? records.get(nameOf(key)) : undefined));
   }
 
   /** See `Ledger.list`. */
-  async list(query: ListQuery): Promise<readonly DocumentRecord[]> {
+  async list(query: ListQuery, signal?: AbortSignal): Promise<readonly DocumentRecord[]> {
     const { tenant, source, state, fingerprint, after, limit } = query;
     const range = lexRange(tenant, source, after);
     const isMeant = {
@@ -47,9 +49,11 @@ export class Lookups {
     for (let { min } = range; ; ) {
       const wanted = Math.min(batch, limit - found.length);
       const slice = ["LIMIT", 0, wanted] as const;
+      assertTime(signal);
       const names = strings(
         await this.#inSet(state, fingerprint, (set) => ["ZRANGEBYLEX", set, min, range.max, ...slice]),
       );
+      assertTime(signal);
       const records = await this.#records(names);
       found.push(...names.flatMap((name) => records.get(name) ?? []).filter(isMeant));
       const last = names.at(-1);
@@ -100,7 +104,8 @@ export class Lookups {
   }
 
   /** See `Ledger.disabledAmong`. */
-  async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {
+  async disabledAmong(tenant: string, principals: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    assertTime(signal);
     const asked =
       principals.length === 0 ? [] : [command(["HMGET", this.#store.names.disabled(tenant), ...principals])];
     const [since = []] = await this.#store.query(asked);
@@ -113,7 +118,9 @@ export class Lookups {
     keys: readonly DocumentKey[],
     fingerprint: string,
     visibility: VisibilityFilter,
+    signal?: AbortSignal,
   ): Promise<readonly DocumentRecord[]> {
+    assertTime(signal);
     if (visibility.kind === "nothing") return [];
     const { names } = this.#store;
     const asked = keys.filter((key) => key.tenant === visibility.tenant && isNameable(key));
@@ -122,6 +129,7 @@ export class Lookups {
       replaced.map((name) => ["HKEYS", names.replaced(fingerprint, name)]),
       strings,
     );
+    assertTime(signal);
     await this.#learn(replaced.map((name, at) => [names.replaced(fingerprint, name), lists[at] ?? []]));
     const open = replaced.flatMap((name, at) =>
       (lists[at] ?? [])
@@ -129,9 +137,12 @@ export class Lookups {
         .map((id) => names.replacing(fingerprint, name, id)),
     );
     const found = new Set<string>();
-    for (const set of open) for await (const name of this.#membersOf(set)) found.add(name);
+    for (const set of open) {
+      assertTime(signal);
+      for await (const name of this.#membersOf(set)) found.add(name);
+    }
     if (found.size === 0) return [];
-    const records = await this.read([...found].map(keyOfName));
+    const records = await this.read([...found].map(keyOfName), signal);
     const wanted = new Set(asked.map(keyString));
     // A record may have changed since its class was asked.
     return records

@@ -6,10 +6,12 @@ import {
   afterDelete,
   afterFailure,
   afterIndexedAccess,
+  afterLoss,
   afterPublish,
   afterPut,
   afterRestore,
   afterRetire,
+  goneFrom,
 } from "#core/ingest/transitions.ts";
 import type { DisabledPrincipal, LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
@@ -79,9 +81,9 @@ export class RedisLedger implements Ledger, LedgerArchive {
     return this.#connection.findings();
   }
 
-  async putDocument(input: PutDocument): Promise<PutResult> {
+  async putDocument(input: PutDocument, signal?: AbortSignal): Promise<PutResult> {
     let packed: Promise<Buffer> | undefined;
-    return this.#change(input.key, async ({ before, now }) => {
+    return this.#change({ key: input.key, signal }, async ({ before, now }) => {
       const result = afterPut(before?.record, input, isoOf(now));
       if (result.record === before?.record) return { result };
       packed ??= packBody(result.record.lastGeneration, input.body);
@@ -90,15 +92,15 @@ export class RedisLedger implements Ledger, LedgerArchive {
     });
   }
 
-  async putAccess(input: PutAccess): Promise<DocumentRecord> {
-    return this.#change(input.key, ({ before }) => {
+  async putAccess(input: PutAccess, signal?: AbortSignal): Promise<DocumentRecord> {
+    return this.#change({ key: input.key, signal }, ({ before }) => {
       const record = afterAccess(before?.record, input);
       return { result: record, after: before && moved(before, record) };
     });
   }
 
-  async deleteDocument(input: DeleteDocument): Promise<DeleteResult> {
-    return this.#change(input.key, ({ before, now }) => {
+  async deleteDocument(input: DeleteDocument, signal?: AbortSignal): Promise<DeleteResult> {
+    return this.#change({ key: input.key, signal }, ({ before, now }) => {
       const result = afterDelete(before?.record, input, isoOf(now));
       if (result.record === before?.record) return { result };
       const commands = [command(["UNLINK", this.#names.body(nameOf(input.key))])];
@@ -106,16 +108,17 @@ export class RedisLedger implements Ledger, LedgerArchive {
     });
   }
 
-  async read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]> {
-    return guarded(() => this.#lookups.read(keys));
+  async read(keys: readonly DocumentKey[], signal?: AbortSignal): Promise<readonly (DocumentRecord | undefined)[]> {
+    return guarded(() => this.#lookups.read(keys, signal));
   }
 
   async replacements(
     keys: readonly DocumentKey[],
     fingerprint: string,
     visibility: VisibilityFilter,
+    signal?: AbortSignal,
   ): Promise<readonly DocumentRecord[]> {
-    return guarded(() => this.#lookups.replacements(keys, fingerprint, visibility));
+    return guarded(() => this.#lookups.replacements(keys, fingerprint, visibility, signal));
   }
 
   async readBody(key: DocumentKey, generation: number): Promise<string | undefined> {
@@ -125,8 +128,8 @@ export class RedisLedger implements Ledger, LedgerArchive {
     });
   }
 
-  async list(query: ListQuery): Promise<readonly DocumentRecord[]> {
-    return guarded(() => this.#lookups.list(query));
+  async list(query: ListQuery, signal?: AbortSignal): Promise<readonly DocumentRecord[]> {
+    return guarded(() => this.#lookups.list(query, signal));
   }
 
   async lagging(fingerprint: string, limit: number, copies = false): Promise<readonly DocumentKey[]> {
@@ -134,54 +137,59 @@ export class RedisLedger implements Ledger, LedgerArchive {
   }
 
   async announce({ key, generation, fingerprint }: GenerationRef): Promise<boolean> {
-    return this.#change(
-      key,
-      async ({ before }) => {
-        if (before === undefined || before.record.wanted?.generation !== generation) return { result: false };
-        const { record, announced } = before;
-        const isHeld = announced.includes(fingerprint) || record.live[fingerprint]?.generation === generation;
-        if (isHeld) return { result: true };
-        const member = generationName({ key, generation, fingerprint });
-        if (await this.#lookups.isCollecting(member)) return { result: false };
-        const after = { record, announced: [...announced, fingerprint] };
-        return { result: true, after, watched: [[this.#names.collecting, `!${member}`]] };
-      },
-      fingerprint,
-    );
+    return this.#change({ key, fingerprint }, async ({ before }) => {
+      if (before === undefined || before.record.wanted?.generation !== generation) return { result: false };
+      const { record, announced } = before;
+      const isHeld = announced.includes(fingerprint) || record.live[fingerprint]?.generation === generation;
+      if (isHeld) return { result: true };
+      const member = generationName({ key, generation, fingerprint });
+      if (await this.#lookups.isCollecting(member)) return { result: false };
+      const after = { record, announced: [...announced, fingerprint] };
+      return { result: true, after, watched: [[this.#names.collecting, `!${member}`]] };
+    });
   }
 
   async publish(generation: PublishGeneration): Promise<"published" | "stale" | "access-moved"> {
     const { key, fingerprint } = generation;
-    return this.#change(
-      key,
-      ({ before, now }) => {
-        const after = afterPublish(before?.record, generation, isoOf(now));
-        if (after === "access-moved") return { result: after };
-        if (after === "stale") return { result: after, commands: this.#orphaned(before?.record, generation, now) };
-        // Retired meanwhile, with its fingerprint: the index may have been told to erase what was written.
-        const isHeld =
-          before?.announced.includes(fingerprint) === true ||
-          before?.record.live[fingerprint]?.generation === generation.generation;
-        if (!isHeld) return { result: "stale" };
-        if (after === before?.record) return { result: "published" };
-        const announced = before?.announced.filter((one) => one !== fingerprint) ?? [];
-        return { result: "published", after: { record: after, announced } };
-      },
-      fingerprint,
-    );
+    return this.#change({ key, fingerprint }, ({ before, now }) => {
+      const after = afterPublish(before?.record, generation, isoOf(now));
+      if (after === "access-moved") return { result: after };
+      if (after === "stale") return { result: after, commands: this.#orphaned(before?.record, generation, now) };
+      // Retired meanwhile, with its fingerprint: the index may have been told to erase what was written.
+      const isHeld =
+        before?.announced.includes(fingerprint) === true ||
+        before?.record.live[fingerprint]?.generation === generation.generation;
+      if (!isHeld) return { result: "stale" };
+      if (after === before?.record) return { result: "published" };
+      const announced = before?.announced.filter((one) => one !== fingerprint) ?? [];
+      return { result: "published", after: { record: after, announced } };
+    });
   }
 
   async indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void> {
-    return this.#change(generation.key, ({ before }) => {
+    return this.#change({ key: generation.key }, ({ before }) => {
       const record = before && afterIndexedAccess(before.record, generation, accessRevision);
       return { result: undefined, after: before && record && moved(before, record) };
     });
   }
 
-  async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
-    return this.#change(key, ({ before }) => {
-      const record = afterFailure(before?.record, failure);
+  async lostByIndex(generation: GenerationRef): Promise<void> {
+    return this.#change({ key: generation.key }, ({ before }) => {
+      const record = before && afterLoss(before.record, generation);
       return { result: undefined, after: before && record && moved(before, record) };
+    });
+  }
+
+  async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
+    return this.#change({ key }, ({ before }) => {
+      const record = afterFailure(before?.record, failure);
+      if (before === undefined || record === undefined) return { result: undefined };
+      // What is wanted may be written again at any time: it is not to be erased.
+      const held = goneFrom(before.record, record).flatMap(({ fingerprint, isWanted }) =>
+        isWanted ? [fingerprint] : [],
+      );
+      const after = moved(before, record);
+      return { result: undefined, after: after && { record, announced: [...after.announced, ...held] } };
     });
   }
 
@@ -221,7 +229,7 @@ export class RedisLedger implements Ledger, LedgerArchive {
       const others = now.fingerprints.filter((one) => !isKept(now)(one));
       const found = await this.#lookups.indexedUnder(others, limit);
       for (const key of found) {
-        await this.#change(key, ({ before, registry }) => {
+        await this.#change({ key }, ({ before, registry }) => {
           if (before === undefined) return { result: undefined };
           const known = [...before.announced, ...Object.keys(before.record.live)];
           // Asked anew: what became active since then stays.
@@ -249,7 +257,7 @@ export class RedisLedger implements Ledger, LedgerArchive {
 
   async restore({ record, body }: ArchivedDocument): Promise<"restored" | "present"> {
     const packed = record.wanted && body !== null ? await packBody(record.wanted.generation, body) : undefined;
-    return this.#change(record.key, ({ before }) => {
+    return this.#change({ key: record.key }, ({ before }) => {
       const after = afterRestore(before?.record, record);
       if (after === before?.record) return { result: "present" };
       const commands =
@@ -258,12 +266,12 @@ export class RedisLedger implements Ledger, LedgerArchive {
     });
   }
 
-  async setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void> {
-    return guarded(() => setDisabled(this.#store, this.#clock(), { tenant, principal }, disabled));
+  async setDisabled(tenant: string, principal: string, disabled: boolean, signal?: AbortSignal): Promise<void> {
+    return guarded(() => setDisabled(this.#store, this.#clock(), { tenant, principal }, disabled, signal));
   }
 
-  async disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]> {
-    return guarded(() => this.#lookups.disabledAmong(tenant, principals));
+  async disabledAmong(tenant: string, principals: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    return guarded(() => this.#lookups.disabledAmong(tenant, principals, signal));
   }
 
   async close(): Promise<void> {

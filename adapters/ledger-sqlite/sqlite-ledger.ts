@@ -8,10 +8,12 @@ import {
   afterDelete,
   afterFailure,
   afterIndexedAccess,
+  afterLoss,
   afterPublish,
   afterPut,
   afterRestore,
   afterRetire,
+  goneFrom,
 } from "#core/ingest/transitions.ts";
 import type { DisabledPrincipal, LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
@@ -176,8 +178,22 @@ export class SqliteLedger implements Ledger, LedgerArchive {
     this.#revise(generation.key, (record) => record && afterIndexedAccess(record, generation, accessRevision));
   }
 
+  async lostByIndex(generation: GenerationRef): Promise<void> {
+    this.#revise(generation.key, (record) => record && afterLoss(record, generation));
+  }
+
   async fail(key: DocumentKey, failure: IndexFailure): Promise<void> {
-    this.#revise(key, (record) => afterFailure(record, failure));
+    this.#commits.commit((now) => {
+      const before = this.#document(key);
+      const after = afterFailure(before, failure);
+      if (after === undefined || after === before) return { result: undefined };
+      for (const { fingerprint, isWanted } of goneFrom(before, after)) {
+        // What is wanted may be written again at any time: it is not to be erased.
+        if (isWanted) this.#sql.notLive.run(...keyValues(key), fingerprint);
+        else this.#sql.retireLive.run(now, ...keyValues(key), fingerprint);
+      }
+      return { result: undefined, changed: [this.#save(after)] };
+    });
   }
 
   async collectable(before: number, limit: number): Promise<readonly GenerationRef[]> {

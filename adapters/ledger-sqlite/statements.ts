@@ -82,6 +82,9 @@ export function prepareStatements(database: DatabaseSync) {
     isHeld: database.prepare(
       `SELECT 1 FROM generations WHERE ${keyIs} AND fingerprint = ? AND generation = ? AND state IN ('announced', 'live')`,
     ),
+    notLive: database.prepare(
+      `UPDATE generations SET state = 'announced' WHERE ${keyIs} AND fingerprint = ? AND state = 'live'`,
+    ),
     retireLive: database.prepare(
       `UPDATE generations SET state = 'retired', retired_at = ? WHERE ${keyIs} AND fingerprint = ? AND state = 'live'`,
     ),

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { askingConnection, readyWithin, within, workingConnection } from "#adapters/redis/connections.ts";
+import { assertTime, during } from "#core/deadline.ts";
 import type { DocumentKey } from "#core/document.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
 import { type QueueHealth, watchHealth } from "./health.ts";
@@ -52,12 +53,14 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     return connection;
   }
 
-  async function ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async function ask<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      const answer = await within(answerMs, what, work);
+      const answer = await during(signal, () => within(answerMs, what, work));
       health.answered();
       return answer;
     } catch (error) {
+      // Nobody waits any more, which says nothing about the server.
+      assertTime(signal);
       health.failed(error);
       throw error;
     }
@@ -89,10 +92,10 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
   }
 
   return {
-    async wake(key, urgency) {
+    async wake(key, urgency, signal) {
       if (closing !== undefined) return;
       try {
-        await ask("wake-up", () => add(key, urgency === "background"));
+        await ask("wake-up", () => add(key, urgency === "background"), signal);
       } catch (error) {
         health.wakeFailed();
         throw error;

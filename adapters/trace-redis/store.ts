@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { askingConnection, readyWithin, within } from "#adapters/redis/connections.ts";
+import { assertTime, during } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
 import type { Clock } from "#core/ports/clock.ts";
@@ -81,10 +82,11 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
     };
   };
 
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
+  async function ask<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      return await within(answerMs, "traces", work);
+      return await during(signal, () => within(answerMs, "traces", work));
     } catch (cause) {
+      assertTime(signal);
       throw new AppError("traces-unavailable", { retryAfterS: 1 }, { cause });
     }
   }
@@ -124,37 +126,36 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
 
   return {
     record: (trace) => batches.add(trace),
-    async get(tenant, id) {
+    async get(tenant, id, signal) {
       const fresh = batches.find(tenant, id);
       if (fresh !== undefined) return fresh;
-      const packed = await ask(() => redis.getBuffer(keys(tenant).trace(id)));
+      const packed = await ask(() => redis.getBuffer(keys(tenant).trace(id)), signal);
       // Written by `send` alone, from the type itself.
       return packed === null ? undefined : (JSON.parse(zstdDecompressSync(packed).toString()) as Trace);
     },
-    async judge(feedback) {
+    async judge(feedback, signal) {
       const { tenant, retrieval, at } = feedback;
       // A judgement hangs on its trace, which may still wait for its batch.
       if (batches.find(tenant, retrieval) !== undefined) await batches.write();
       const { trace, judged, feedback: all } = keys(tenant);
       const value = `${timeText(at)}${JSON.stringify(feedbackSchema.parse(feedback))}`;
       const most = limits.feedbackPerRetrieval;
-      const kept = await ask(() =>
-        redis.traceJudge(trace(retrieval), judged(retrieval), all, fieldOf(feedback), value, most),
-      );
+      const judge = () => redis.traceJudge(trace(retrieval), judged(retrieval), all, fieldOf(feedback), value, most);
+      const kept = await ask(judge, signal);
       if (kept !== "kept" && kept !== "gone" && kept !== "full") throw new AppError("traces-unavailable");
       return kept;
     },
-    async feedback(tenant, retrieval) {
-      const stored = await ask(() => redis.hgetall(keys(tenant).judged(retrieval)));
+    async feedback(tenant, retrieval, signal) {
+      const stored = await ask(() => redis.hgetall(keys(tenant).judged(retrieval)), signal);
       return Object.entries(stored)
         .map(([field, value]) => ({ order: value.slice(0, timeText(0).length) + field, value }))
         .toSorted((a, b) => (a.order < b.order ? -1 : 1))
         .map(({ value }) => feedbackOf(value));
     },
-    async allFeedback(tenant, after, limit) {
+    async allFeedback(tenant, after, limit, signal) {
       const { own, feedback } = keys(tenant);
       const from = after === null ? "-" : `(${timeText(after.at)}${fieldOf(after)}`;
-      const found = await ask(() => redis.tracePage(feedback, own, from, limit + 1));
+      const found = await ask(() => redis.tracePage(feedback, own, from, limit + 1), signal);
       return { feedback: found.slice(0, limit).map(feedbackOf), more: found.length > limit };
     },
     async flush() {

@@ -24,6 +24,8 @@ export interface ReconcilerOptions {
    * fingerprints under which this sweep found something lagging.
    */
   readonly advance?: (lagging: ReadonlySet<string>) => Promise<void>;
+  /** Compares a part of the index with the ledger, before the wake-ups: see `core/ingest/audit.ts`. Absent where neither can be lost alone. */
+  readonly audit?: () => Promise<void>;
   /** Housekeeping at the end of each sweep, e.g. to empty a write-ahead log of erased text. */
   readonly maintain?: () => void | Promise<void>;
 }
@@ -103,6 +105,7 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   function sweep(): Promise<SweepResult> {
     running ??= (async () => {
       // Apart, so that a trouble with one does not keep the other from happening.
+      await attempt(async () => options.audit?.(), undefined);
       const behind = new Set<string>();
       const woken = await attempt(() => wakeLagging(behind), 0);
       await attempt(async () => options.advance?.(behind), undefined);

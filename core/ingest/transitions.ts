@@ -133,6 +133,9 @@ export function afterPublish(
   return { ...kept, live: { ...record.live, [publish.fingerprint]: live } };
 }
 
+/** What is noted of a copy that the index has lost: lower than every access revision, which begin at 1. */
+export const lostCopy = 0;
+
 /** The index's copy of a live generation carries this access revision now; a lower one than the noted is no news. */
 export function afterIndexedAccess(
   record: DocumentRecord,
@@ -142,6 +145,23 @@ export function afterIndexedAccess(
   const live = record.live[fingerprint];
   if (live?.generation !== generation || (live.indexedAccess ?? -1) >= accessRevision) return record;
   return { ...record, live: { ...record.live, [fingerprint]: { ...live, indexedAccess: accessRevision } } };
+}
+
+/** The fingerprints under which a document is not live any more, and whether it was the wanted generation that went. */
+export function goneFrom(
+  before: DocumentRecord | undefined,
+  after: DocumentRecord,
+): readonly { readonly fingerprint: string; readonly isWanted: boolean }[] {
+  return Object.entries(before?.live ?? {})
+    .filter(([fingerprint]) => after.live[fingerprint] === undefined)
+    .map(([fingerprint, { generation }]) => ({ fingerprint, isWanted: generation === after.wanted?.generation }));
+}
+
+/** The index does not hold a live generation whole: its copy counts as older than any, so that it is brought anew. */
+export function afterLoss(record: DocumentRecord, { fingerprint, generation }: GenerationRef): DocumentRecord {
+  const live = record.live[fingerprint];
+  if (live?.generation !== generation || live.indexedAccess === lostCopy) return record;
+  return { ...record, live: { ...record.live, [fingerprint]: { ...live, indexedAccess: lostCopy } } };
 }
 
 /**
@@ -175,10 +195,14 @@ export function afterRestore(record: DocumentRecord | undefined, archived: Archi
   return record;
 }
 
-/** The wanted generation cannot be indexed; of any other generation it is no news. */
+/**
+ * The wanted generation cannot be indexed; of any other generation it is no news. What was live and is lost to the index can then not be brought
+ * back: the document is not live there any more.
+ */
 export function afterFailure(record: DocumentRecord | undefined, failure: IndexFailure): DocumentRecord | undefined {
   if (record?.wanted?.generation !== failure.generation) return record;
-  return { ...record, failure };
+  const kept = Object.entries(record.live).filter(([, { indexedAccess }]) => indexedAccess !== lostCopy);
+  return { ...record, failure, live: Object.fromEntries(kept) };
 }
 
 function checkRevision(record: DocumentRecord | undefined, expected: number | undefined): void {

@@ -11,6 +11,7 @@ import type { WakeUpHandler } from "../ports/queue.ts";
 import { ParseError } from "../text/parse-error.ts";
 import type { DocumentChanges } from "./changes.ts";
 import { indexedChunks } from "./indexed-chunks.ts";
+import { lostCopy } from "./transitions.ts";
 
 /** What a worker works on. */
 export interface WorkerParts {
@@ -95,6 +96,7 @@ async function bringCopy(parts: WorkerParts, record: DocumentRecord): Promise<bo
   const live = record.live[fingerprint];
   if (index.placeAccess === undefined || live === undefined) return true;
   if (live.indexedAccess === record.accessRevision) return true;
+  if (live.indexedAccess === lostCopy) return false;
   const { key, accessRevision } = record;
   const { generation, chunkCount } = live;
   const isWanted = generation === record.wanted?.generation;

@@ -33,7 +33,11 @@ export interface TokenEmbedder {
   /** Length of a token's row. */
   readonly dimensions: number;
   /** As {@link Embedder.embed}, with the tokens; the vectors are the same bytes. */
-  embed(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly EmbeddedTokens[]>;
+  embed(
+    texts: readonly string[],
+    purpose: "passage" | "query",
+    signal?: AbortSignal,
+  ): Promise<readonly EmbeddedTokens[]>;
   /** The word that each token belongs to, as the model reads it (lower case, without accents, say). */
   words(ids: Uint16Array): readonly string[];
 }
@@ -49,8 +53,10 @@ export interface Embedder {
   /**
    * Vectors in the order of the texts: finite, unit length, {@link EmbeddingModel.dimensions} long.
    * @param purpose some models embed questions and passages differently.
+   * @param signal aborted when nobody waits any more: what has not begun never does, requests under way are ended, and that is
+   * `deadline-exceeded` and no failure of the encoder
    */
-  embed(texts: readonly string[], purpose: "passage" | "query"): Promise<readonly Float32Array[]>;
+  embed(texts: readonly string[], purpose: "passage" | "query", signal?: AbortSignal): Promise<readonly Float32Array[]>;
   /** Absent when the encoder gives no token outputs, as behind most APIs. */
   readonly tokenOutputs?: TokenEmbedder;
   close(): Promise<void>;

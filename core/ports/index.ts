@@ -63,6 +63,19 @@ export interface PlacedGeneration {
   readonly chunkCount: number;
 }
 
+/** A live generation, and the access revision that the index's copy of it is noted to carry. */
+export interface NotedGeneration extends PlacedGeneration {
+  readonly accessRevision: number;
+}
+
+/** How an index stands that can be lost apart from the ledger. */
+export interface IndexStand {
+  /** Drawn when the index of a fingerprint was made; another one says that what was written before is gone. */
+  readonly instance: string;
+  /** Whether all that was live was seen to be in it, once, since it was made. Until then it is not searched. */
+  readonly isFilled: boolean;
+}
+
 /** Conditions that a request may add. Absent = no condition; an empty list is the same as absent. */
 export interface SearchConditions {
   readonly sources?: readonly string[];
@@ -149,27 +162,37 @@ export interface ChunkText {
 
 /**
  * Chunks and vectors: derived, disposable, and not the security boundary (every hit is re-checked against the ledger).
- * Any failure is an AppError `index-unavailable`.
+ * Any failure is an AppError `index-unavailable`. What a request asks carries the request's signal: once it is aborted nothing further is asked of a
+ * server and what is under way ends, with `deadline-exceeded`, which is no failure of the index.
  */
 export interface VectorIndex {
   /** Writes a whole generation; writing the same one again changes nothing. Searchable once the ledger has published it. */
   write(generation: IndexedGeneration): Promise<void>;
   /** Erases a generation; one that is not there is no error. */
   remove(key: DocumentKey, generation: number, fingerprint: string): Promise<void>;
-  search(query: IndexQuery): Promise<IndexAnswer>;
+  search(query: IndexQuery, signal?: AbortSignal): Promise<IndexAnswer>;
   /** Documents that a filter selects, in the order of `compareKeys`, after a key (exclusive): for checking the filter itself. */
   documents(
     fingerprint: string,
     filter: SearchFilter,
     page: { readonly after?: { readonly source: string; readonly id: string }; readonly limit: number },
+    signal?: AbortSignal,
   ): Promise<readonly DocumentKey[]>;
   /**
    * Texts by chunk id, of this fingerprint alone: another one may have cut the same generation otherwise, under the same ids. An id that
    * is gone is absent from the map.
    */
-  texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>>;
+  texts(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, ChunkText>>;
   /** Token outputs by chunk id, of this fingerprint; a chunk that is gone, or was written without, is absent from the map. */
-  tokenOutputs(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, TokenOutputs>>;
+  tokenOutputs(
+    chunkIds: readonly string[],
+    fingerprint: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, TokenOutputs>>;
   /**
    * Late interaction where the token outputs lie: what `tokenMatches` of {@link tokenOutputs} gives, by chunk id, to the last bit. Absent in an
    * index that leaves the work to its caller. Any failure, other dimensions among them, is an AppError `index-unavailable`.
@@ -178,6 +201,7 @@ export interface VectorIndex {
     query: TokenOutputs,
     chunkIds: readonly string[],
     fingerprint: string,
+    signal?: AbortSignal,
   ): Promise<ReadonlyMap<string, TokenMatches>>;
   /**
    * What the generations of one source that still lie here hold under a fingerprint, by {@link IndexedChunk.embeddingKey}; what no
@@ -201,6 +225,15 @@ export interface VectorIndex {
    * they are removed, for requests that are under way.
    */
   withdraw?(key: DocumentKey, below: number, fingerprint: string): Promise<void>;
+  /**
+   * Goes with {@link placeAccess}, like the two below: those of the generations of a fingerprint that the index does not hold whole, texts
+   * included, or with an older copy of the access than noted.
+   */
+  lacking?(fingerprint: string, generations: readonly NotedGeneration[]): Promise<readonly NotedGeneration[]>;
+  /** `undefined` while nothing was ever made for the fingerprint. */
+  stand?(fingerprint: string): Promise<IndexStand | undefined>;
+  /** Says that {@link lacking} found nothing missing of all that is live; searches are answered from now on. No news of another instance. */
+  filled?(fingerprint: string, instance: string): Promise<void>;
   /** True when the deployment chose approximate search, for large selections: non-interference is then statistical. Absent = false. */
   readonly isApproximate?: boolean;
   close(): Promise<void>;

@@ -75,6 +75,9 @@ export interface ListQuery {
 /**
  * The only authority about documents, with the content store beside it. Every accepted write is durable when its promise
  * resolves. Any failure of the store is an AppError `ledger-unavailable`.
+ *
+ * What a request asks carries the request's signal: once it is aborted nothing further is asked of the store, which is `deadline-exceeded` and no
+ * failure of it. A write that was sent by then may have been done.
  */
 export interface Ledger {
   /**
@@ -85,18 +88,18 @@ export interface Ledger {
    * - otherwise a new generation; access that differs from the wanted access raises the access revision.
    * @throws AppError `version-conflict`, `revision-mismatch`, `forbidden`, `ledger-unavailable`
    */
-  putDocument(command: PutDocument): Promise<PutResult>;
+  putDocument(command: PutDocument, signal?: AbortSignal): Promise<PutResult>;
   /**
    * Commits access alone; takes effect for live content at its commit when that content is the wanted one.
    * The same access again changes nothing and keeps the revision.
    * @throws AppError `not-found`, `revision-mismatch`, `ledger-unavailable`
    */
-  putAccess(command: PutAccess): Promise<DocumentRecord>;
+  putAccess(command: PutAccess, signal?: AbortSignal): Promise<DocumentRecord>;
   /** Leaves a tombstone, erases the body and retires every generation. @throws AppError `not-found` when it never existed. */
-  deleteDocument(command: DeleteDocument): Promise<DeleteResult>;
+  deleteDocument(command: DeleteDocument, signal?: AbortSignal): Promise<DeleteResult>;
 
   /** Records in the order of the keys; the batch of the re-check. */
-  read(keys: readonly DocumentKey[]): Promise<readonly (DocumentRecord | undefined)[]>;
+  read(keys: readonly DocumentKey[], signal?: AbortSignal): Promise<readonly (DocumentRecord | undefined)[]>;
   /**
    * Records whose live content (of the fingerprint) names one of the keys in `quality.supersedes` and that the filter selects;
    * each once, in the order of `compareKeys`. Hidden ones are left out before a record is read, so that nobody can slow down other
@@ -106,11 +109,12 @@ export interface Ledger {
     keys: readonly DocumentKey[],
     fingerprint: string,
     visibility: VisibilityFilter,
+    signal?: AbortSignal,
   ): Promise<readonly DocumentRecord[]>;
   /** The accepted body of a generation, or `undefined` once superseded or deleted. */
   readBody(key: DocumentKey, generation: number): Promise<string | undefined>;
   /** One page in the order of `compareKeys`. Tombstones are part of `stored`. */
-  list(query: ListQuery): Promise<readonly DocumentRecord[]>;
+  list(query: ListQuery, signal?: AbortSignal): Promise<readonly DocumentRecord[]>;
   /**
    * Documents of all tenants whose wanted generation is neither live nor failed, oldest acceptance first. With `copies`, also those,
    * failed ones among them, whose live generation's noted copy of access is older than the wanted access: for an index that keeps copies.
@@ -133,6 +137,11 @@ export interface Ledger {
    * live, are no news.
    */
   indexedAccess(generation: GenerationRef, accessRevision: number): Promise<void>;
+  /**
+   * Notes that the index was found not to hold a live generation whole: {@link lagging} with `copies` gives it until it is published again. Of a
+   * generation that is not live it is no news.
+   */
+  lostByIndex(generation: GenerationRef): Promise<void>;
   /** Records that a wanted generation cannot be indexed. Ignored when it is not the wanted one any more. */
   fail(key: DocumentKey, failure: IndexFailure): Promise<void>;
   /**
@@ -164,9 +173,9 @@ export interface Ledger {
   retireOthers(keep: readonly string[], limit: number): Promise<number>;
 
   /** Disables or enables a user or agent at once. */
-  setDisabled(tenant: string, principal: string, disabled: boolean): Promise<void>;
+  setDisabled(tenant: string, principal: string, disabled: boolean, signal?: AbortSignal): Promise<void>;
   /** Those of the principals that are disabled. */
-  disabledAmong(tenant: string, principals: readonly string[]): Promise<readonly string[]>;
+  disabledAmong(tenant: string, principals: readonly string[], signal?: AbortSignal): Promise<readonly string[]>;
 
   close(): Promise<void>;
 }

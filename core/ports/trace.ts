@@ -96,22 +96,30 @@ export interface FeedbackPage {
 /** What tells a judgement from every other one of its tenant, and when it was given. Holds nothing that another tenant moves. */
 export type FeedbackPosition = Pick<Feedback, "at" | "retrieval" | "user" | "actors" | "document">;
 
-/** Keeps traces in batches, off the hot path, within a retention limit. Another process sees a trace once its batch is written. */
+/**
+ * Keeps traces in batches, off the hot path, within a retention limit. Another process sees a trace once its batch is written. What a request asks
+ * carries its signal, as in the ledger.
+ */
 export interface TraceStore {
   /** Never throws and never waits: a trace that cannot be kept is counted, not allowed to fail an answer. */
   record(trace: Trace): void;
   /** A trace of this tenant, also one that this process recorded a moment ago. @throws AppError `traces-unavailable`, like all that follow */
-  get(tenant: string, id: string): Promise<Trace | undefined>;
+  get(tenant: string, id: string, signal?: AbortSignal): Promise<Trace | undefined>;
   /**
    * Keeps a judgement for as long as its trace, in the place of an earlier one of the same principal of the same retrieval and document.
    * On disk when it resolves, but for a crash of the machine; on a server, as safe as that is set up to be.
    * @returns `gone` when the trace is not there any more, `full` when the retrieval has `limits.feedbackPerRetrieval` judgements.
    */
-  judge(feedback: Feedback): Promise<"kept" | "gone" | "full">;
+  judge(feedback: Feedback, signal?: AbortSignal): Promise<"kept" | "gone" | "full">;
   /** All judgements of a retrieval, earliest first. */
-  feedback(tenant: string, retrieval: string): Promise<readonly Feedback[]>;
+  feedback(tenant: string, retrieval: string, signal?: AbortSignal): Promise<readonly Feedback[]>;
   /** The judgements of a tenant in the order in which they were given, after a position; `null` = from the first. */
-  allFeedback(tenant: string, after: FeedbackPosition | null, limit: number): Promise<FeedbackPage>;
+  allFeedback(
+    tenant: string,
+    after: FeedbackPosition | null,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<FeedbackPage>;
   /** Writes what waits. */
   flush(): Promise<void>;
   /** Traces that could not be kept since the start. */

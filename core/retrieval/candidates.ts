@@ -2,10 +2,10 @@ import type { VisibilityFilter } from "../access/visible.ts";
 import { type DocumentRecord, keyString, type LiveGeneration } from "../document.ts";
 import { AppError } from "../errors.ts";
 import { chunkIdOf } from "../ingest/chunk-id.ts";
-import type { IndexAnswer, IndexHit, IndexQuery, VectorIndex } from "../ports/index.ts";
-import type { Ledger } from "../ports/ledger.ts";
+import type { IndexAnswer, IndexHit, IndexQuery } from "../ports/index.ts";
 import { effectiveTier, gateOf, supersededKeys } from "../trust/eligible.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
+import type { SearchedIndex, SearchedLedger } from "./bounded.ts";
 import { isReadableNow, type Recheck } from "./recheck.ts";
 import { round6 } from "./round.ts";
 
@@ -41,8 +41,8 @@ export interface CandidateSet {
 export type KnownLive = Map<string, number>;
 
 export interface CandidateSearch {
-  readonly index: VectorIndex;
-  readonly ledger: Pick<Ledger, "read" | "replacements">;
+  readonly index: Pick<SearchedIndex, "search" | "keepsCopies">;
+  readonly ledger: SearchedLedger;
   readonly recheck: Recheck;
 }
 
@@ -65,12 +65,10 @@ export async function findCandidates(
   trust: TrustPolicy,
   now: number,
   enough: number,
-  checkDeadline: () => void,
   known: KnownLive = new Map(),
 ): Promise<CandidateSet | "replaced"> {
-  const lags = index.placeAccess !== undefined;
+  const lags = index.keepsCopies;
   for (let limit = candidateDepth; ; limit *= deepen) {
-    checkDeadline();
     const answer = await index.search({ ...query, limit });
     const named = answer.hits.map((hit): NamedHit => ({ hit, name: keyString(hit.key) }));
     const records = await readRecords(ledger, named);

@@ -1,7 +1,8 @@
-import type { IndexAnswer, TokenOutputs, VectorIndex } from "../ports/index.ts";
+import type { IndexAnswer, TokenOutputs } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { inverseDocumentFrequency } from "../text/bm25.ts";
 import { bestSentence, passageRows, type SentenceMatch } from "./best-sentence.ts";
+import type { SearchedIndex } from "./bounded.ts";
 import { brokenIndex, type CandidateSet, type RankedCandidate } from "./candidates.ts";
 import { type Features, featuresOf } from "./features.ts";
 import { type HitText, hitTextOf } from "./hit-text.ts";
@@ -21,7 +22,7 @@ export interface Evidence {
  * @returns `replaced` when something of a candidate is gone: its generation was collected meanwhile, and another search finds what is live.
  */
 export async function weigh(
-  index: Pick<VectorIndex, "texts" | "tokenOutputs" | "matchTokens">,
+  index: Pick<SearchedIndex, "texts" | "tokenOutputs" | "matchTokens">,
   fingerprint: string,
   set: Pick<CandidateSet, "candidates" | "statistics">,
   question: Question,
@@ -70,7 +71,7 @@ interface ReadHit {
 
 /** The best sentence of the first hit, from its token outputs; `undefined` without a hit. */
 async function sentenceOf(
-  index: Pick<VectorIndex, "tokenOutputs">,
+  index: Pick<SearchedIndex, "tokenOutputs">,
   fingerprint: string,
   tokens: NonNullable<Question["tokens"]>,
   weights: readonly number[],
@@ -90,7 +91,7 @@ async function sentenceOf(
 }
 
 async function interact(
-  index: Pick<VectorIndex, "tokenOutputs" | "matchTokens">,
+  index: Pick<SearchedIndex, "tokenOutputs" | "matchTokens">,
   fingerprint: string,
   candidates: readonly RankedCandidate[],
   statistics: IndexAnswer["statistics"],
@@ -112,7 +113,7 @@ async function interact(
 
 /** For an index that does no late interaction itself. */
 async function matchHere(
-  index: Pick<VectorIndex, "tokenOutputs">,
+  index: Pick<SearchedIndex, "tokenOutputs">,
   query: TokenOutputs,
   chunkIds: readonly string[],
   fingerprint: string,

@@ -27,7 +27,10 @@ export interface Question {
  * Embeds and analyses a query.
  * @throws AppError `embedder-unavailable`, `limit-exceeded`
  */
-export async function readQuestion(text: string, embedder: Embedder): Promise<Question> {
+export async function readQuestion(
+  text: string,
+  embedder: Pick<Embedder, "embed" | "countTokens" | "tokenOutputs">,
+): Promise<Question> {
   const terms = queryTerms(text);
   const base = { text, terms, pairs: pairsOf(tellingTerms(text)), wording: wordingOf(text) };
   const { tokenOutputs } = embedder;

@@ -23,6 +23,8 @@ export const retrieveRequestSchema = z.strictObject({
   max_tokens: z.int().min(1).max(limits.maxTokens).optional(),
   /** Raises the service's threshold for this request; a lower one than the service's has no effect. */
   min_confidence: z.number().min(0).max(1).optional(),
+  /** Longest time for the answer from the arrival of the request, ms; at most the service's deadline, which is the default. */
+  timeout_ms: z.int().min(limits.leastTimeoutMs).optional(),
 });
 export type RetrieveRequest = z.infer<typeof retrieveRequestSchema>;
 

@@ -1,26 +1,22 @@
 import { randomBytes } from "node:crypto";
 import type { Caller } from "../access/principal.ts";
 import { confidenceFor } from "../calibration/published.ts";
+import { assertTime } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder } from "../ports/embedder.ts";
-import type { IndexQuery, SearchFilter } from "../ports/index.ts";
+import type { IndexQuery, SearchFilter, VectorIndex } from "../ports/index.ts";
 import type { Policy, PolicySnapshot } from "../ports/policy.ts";
 import type { TraceStore } from "../ports/trace.ts";
-import {
-  brokenIndex,
-  type CandidateSearch,
-  type CandidateSet,
-  findCandidates,
-  type KnownLive,
-  type RankedCandidate,
-} from "./candidates.ts";
+import { embedderDuring, indexDuring, ledgerDuring, type SearchedIndex, type SearchedLedger } from "./bounded.ts";
+import { brokenIndex, type CandidateSet, findCandidates, type KnownLive, type RankedCandidate } from "./candidates.ts";
 import type { ConfidenceModel } from "./confidence.ts";
 import { type Decision, decide, type Gates, trustReason } from "./decide.ts";
 import { weigh } from "./evidence.ts";
 import type { Features } from "./features.ts";
 import { inReadingOrder, passageOf, type ReadCandidate, withinBudget } from "./passages.ts";
 import { type Question, readQuestion } from "./question.ts";
+import type { Recheck } from "./recheck.ts";
 import { conditionsOf, type RetrieveRequest } from "./request.ts";
 import type { AbstainReason, RetrieveResponse } from "./response.ts";
 import { round6 } from "./round.ts";
@@ -33,20 +29,29 @@ export const indexFormat = "1";
 const attempts = 3;
 
 /** What retrieval works on. */
-export interface RetrieveDependencies extends CandidateSearch {
+export interface RetrieveDependencies {
+  readonly index: VectorIndex;
+  readonly ledger: SearchedLedger;
+  readonly recheck: Recheck;
   readonly policy: Policy;
   /** The encoder of the fingerprint to search, asked once per question. @throws AppError `reindexing`, `embedder-unavailable` */
   readonly embedder: () => Embedder;
   readonly traces: TraceStore;
   readonly clock: Clock;
-  /** Longest time that one retrieve may take, ms. */
-  readonly deadlineMs: number;
   /** Whether traces keep every candidate chunk, and not only the best one of each of the first documents. Absent = no. */
   readonly traceEveryChunk?: boolean;
 }
 
-/** Answers one question for one caller, or abstains. */
-export type Retrieve = (caller: Caller, request: RetrieveRequest) => Promise<RetrieveResponse>;
+/**
+ * Answers one question for one caller, or abstains.
+ * @param signal aborted when the question's time is over: it ends with `deadline-exceeded`, nothing further is asked of any port, and there is
+ * neither an abstention nor a trace; `undefined` = nobody sets a time
+ */
+export type Retrieve = (
+  caller: Caller,
+  request: RetrieveRequest,
+  signal: AbortSignal | undefined,
+) => Promise<RetrieveResponse>;
 
 /** One search with everything that the decision needs. */
 interface Attempt {
@@ -66,14 +71,14 @@ interface Attempt {
  * gates → response. An error anywhere is thrown; it never becomes an abstention, and an abstention is never an error.
  */
 export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
-  const { policy, traces, clock, deadlineMs } = dependencies;
+  const { policy, traces, clock } = dependencies;
 
-  return async (caller, request) => {
+  return async (caller, request, signal) => {
     const startedAt = clock();
     const snapshot = policy.current();
     const visibility = snapshot.visibility(caller);
     // The only one of this question, whatever becomes active meanwhile: vectors of two encoders are never compared.
-    const embedder = dependencies.embedder();
+    const embedder = embedderDuring(signal, dependencies.embedder());
     const gates = gatesFor(snapshot, embedder.model.name, request);
     const confidence = confidenceFor(snapshot.trust, embedder.model, caller.tenant);
     if (request.max_tokens !== undefined && request.max_tokens < embedder.model.maxTokens) {
@@ -82,13 +87,14 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
         pointer: "/max_tokens",
       });
     }
-    const checkDeadline = () => {
-      if (clock() - startedAt > deadlineMs) throw new AppError("deadline-exceeded", { retryAfterS: 1 });
+    const ports: BoundPorts = {
+      index: indexDuring(signal, dependencies.index),
+      ledger: ledgerDuring(signal, dependencies.ledger),
+      recheck: dependencies.recheck,
     };
-
     const question = await readQuestion(request.query, embedder);
     const search = async (eligible: SearchFilter["eligible"]): Promise<Attempt> =>
-      attempt(dependencies, {
+      attempt(ports, {
         query: {
           fingerprint: embedder.model.fingerprint,
           vector: question.vector,
@@ -103,7 +109,6 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
         now: startedAt,
         confidence,
         denseWeight: embedder.model.denseWeight,
-        checkDeadline,
       });
 
     const eligible = await search({ trust: snapshot.trust, now: startedAt });
@@ -141,6 +146,8 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
             message: "I don't have that information.",
             passages: [],
           };
+    // An answer that comes too late is none, and leaves no trace of having been one.
+    assertTime(signal);
     traces.record(
       traceOf({
         everyChunk: dependencies.traceEveryChunk ?? false,
@@ -186,6 +193,13 @@ function reasonOf(eligible: Decision, visible: Decision | undefined): AbstainRea
   return eligible.reason;
 }
 
+/** The ports as one question sees them. */
+interface BoundPorts {
+  readonly index: SearchedIndex;
+  readonly ledger: SearchedLedger;
+  readonly recheck: Recheck;
+}
+
 interface AttemptInput {
   readonly query: Omit<IndexQuery, "limit">;
   readonly question: Question;
@@ -195,20 +209,19 @@ interface AttemptInput {
   readonly now: number;
   readonly confidence: ConfidenceModel;
   readonly denseWeight: number;
-  readonly checkDeadline: () => void;
 }
 
 /**
  * One consistent search: repeated when a generation was replaced between search, re-check and reading of the text.
  * @throws AppError `retrieval-contended` when that happens three times in a row.
  */
-async function attempt(dependencies: CandidateSearch, input: AttemptInput): Promise<Attempt> {
-  const { query, question, snapshot, gates, request, now, confidence, checkDeadline } = input;
+async function attempt(ports: BoundPorts, input: AttemptInput): Promise<Attempt> {
+  const { query, question, snapshot, gates, request, now, confidence } = input;
   const known: KnownLive = new Map();
   for (let round = 0; round < attempts; round++) {
-    const set = await findCandidates(dependencies, query, snapshot.trust, now, request.top_k, checkDeadline, known);
+    const set = await findCandidates(ports, query, snapshot.trust, now, request.top_k, known);
     if (set === "replaced") continue;
-    const evidence = await weigh(dependencies.index, query.fingerprint, set, question, input.denseWeight);
+    const evidence = await weigh(ports.index, query.fingerprint, set, question, input.denseWeight);
     if (evidence === "replaced") continue;
     const { ranked, features } = evidence;
     const value = round6(confidence.confidence(features));
@@ -217,7 +230,7 @@ async function attempt(dependencies: CandidateSearch, input: AttemptInput): Prom
     if (decision.outcome === "abstained" || query.filter.eligible === null)
       return { ...base, chosen: [], withinTopK: [] };
     const withinTopK = decision.survivors.slice(0, request.top_k);
-    const texts = await dependencies.index.texts(
+    const texts = await ports.index.texts(
       withinTopK.map((candidate) => candidate.chunkId),
       query.fingerprint,
     );

@@ -12,15 +12,16 @@ import {
   wantsColor,
 } from "./terminal.ts";
 
-const help = `usage: reticent ask "<question>" [--top-k N] [--source S]… [--json]
+const help = `usage: reticent ask "<question>" [--top-k N] [--source S]… [--timeout-ms N] [--json]
 
 Asks the running service and prints the passages, or why it says nothing. An abstention is an answer: exit code 0.
 
-  --top-k N    at most N passages (1 to ${limits.topK}; the service's default when absent)
-  --source S   only this source; may be repeated
-  --json       print the service's answer as it is
-  --url U      address of the service (RETICENT_URL, else http://127.0.0.1:8080)
-  --token T    who is asking (RETICENT_TOKEN)
+  --top-k N       at most N passages (1 to ${limits.topK}; the service's default when absent)
+  --source S      only this source; may be repeated
+  --timeout-ms N  at most N ms for the answer (${limits.leastTimeoutMs} to the service's deadline), and no second try when the service is away
+  --json          print the service's answer as it is
+  --url U         address of the service (RETICENT_URL, else http://127.0.0.1:8080)
+  --token T       who is asking (RETICENT_TOKEN)
 `;
 
 /**
@@ -38,6 +39,7 @@ async function ask(args: readonly string[], { stdout, env }: Terminal): Promise<
     options: {
       "top-k": { type: "string" },
       source: { type: "string", multiple: true },
+      "timeout-ms": { type: "string" },
       json: { type: "boolean", default: false },
       url: { type: "string" },
       token: { type: "string" },
@@ -52,17 +54,19 @@ async function ask(args: readonly string[], { stdout, env }: Terminal): Promise<
   if (query === undefined || query.trim() === "") throw new UsageError('a question is needed: reticent ask "…"');
   if (more.length > 0) throw new UsageError(`one question at a time: put it in quotes ("${query} ${more.join(" ")}")`);
   const topK = integerOption("top-k", values["top-k"], { min: 1, max: limits.topK });
+  const timeoutMs = integerOption("timeout-ms", values["timeout-ms"], { min: limits.leastTimeoutMs, max: 60_000 });
   const sources = values.source ?? [];
   for (const source of sources) {
     if (!sourcePattern.test(source)) throw new UsageError(`--source: "${source}" is not the name of a source`);
   }
-  const client = httpClient(connection(values, env));
+  const client = httpClient({ ...connection(values, env), ...(timeoutMs === undefined ? {} : { retries: 0 }) });
   const response = await client.request({
     method: "POST",
     path: "/v1/retrieve",
     body: {
       query,
       ...(topK === undefined ? {} : { top_k: topK }),
+      ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }),
       ...(sources.length === 0 ? {} : { filter: { source: sources } }),
     },
     schema: retrieveResponseSchema,

@@ -1,9 +1,11 @@
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import type { Caller } from "#core/access/principal.ts";
+import { during } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { TokenVerifier } from "#core/ports/identity.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
+import { signalOf } from "./deadline.ts";
 import { refuseIdentityKeys } from "./validate.ts";
 
 declare module "fastify" {
@@ -51,7 +53,9 @@ export const authPlugin = fp<AuthOptions>(
     const refuseDisabled = async (request: FastifyRequest): Promise<void> => {
       const caller = callers.get(request);
       if (caller === undefined) return;
-      const disabled = await ledger.disabledAmong(caller.tenant, [caller.user, ...caller.actors]);
+      const signal = signalOf(request);
+      const principals = [caller.user, ...caller.actors];
+      const disabled = await during(signal, () => ledger.disabledAmong(caller.tenant, principals, signal));
       if (disabled.length > 0) throw new AppError("principal-disabled");
     };
     // Before the body is read, so that nobody disabled makes us hold one, and after it has arrived, so that sending one slowly does not

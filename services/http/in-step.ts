@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync } from "fastify";
 import fp from "fastify-plugin";
+import { during } from "#core/deadline.ts";
 import { callerIfAny } from "./auth.ts";
+import { signalOf } from "./deadline.ts";
 
 export interface InStepOptions {
   /**
@@ -17,7 +19,7 @@ export interface InStepOptions {
 export const inStepPlugin = fp<InStepOptions>(
   (async (app, { catchUp }) => {
     app.addHook("preHandler", async (request) => {
-      if (callerIfAny(request) !== undefined) await catchUp();
+      if (callerIfAny(request) !== undefined) await during(signalOf(request), catchUp);
     });
   }) satisfies FastifyPluginAsync<InStepOptions>,
   { name: "reticent-in-step", fastify: "5.x", dependencies: ["reticent-auth"] },

@@ -34,6 +34,9 @@ declare module "fastify" {
   }
 }
 
+/** How long after its deadline a request is ended that {@link keepDeadline} did not end, ms. */
+const handlerGraceMs = 500;
+
 /** Room for a token of the largest size, the longest path, and the usual headers. */
 const headerBytes = 64 * 1024;
 
@@ -54,7 +57,8 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     requestIdHeader: false,
     http: { maxHeaderSize: headerBytes },
     bodyLimit: options.bodyLimitBytes ?? limits.requestBytes,
-    handlerTimeout: options.deadlineMs,
+    // For what `keepDeadline` does not cover: what is asked before all of the request is here. Later, so that there are not two answers.
+    handlerTimeout: options.deadlineMs + handlerGraceMs,
     requestTimeout: options.receiveTimeoutMs ?? 30_000,
     forceCloseConnections: "idle",
     // Our own refusal (below) is problem+json like every other one.

@@ -26,10 +26,11 @@ export function watchWrites(inner: Ledger): WatchedLedger {
     outcome !== "unchanged" && outcome !== "ignored";
 
   const commands: Pick<Ledger, "putDocument" | "putAccess" | "deleteDocument" | "setDisabled"> = {
-    putDocument: (command) => watched(inner.putDocument(command), changed),
-    putAccess: (command) => watched(inner.putAccess(command)),
-    deleteDocument: (command) => watched(inner.deleteDocument(command), changed),
-    setDisabled: (tenant, principal, disabled) => watched(inner.setDisabled(tenant, principal, disabled)),
+    putDocument: (command, signal) => watched(inner.putDocument(command, signal), changed),
+    putAccess: (command, signal) => watched(inner.putAccess(command, signal)),
+    deleteDocument: (command, signal) => watched(inner.deleteDocument(command, signal), changed),
+    setDisabled: (tenant, principal, disabled, signal) =>
+      watched(inner.setDisabled(tenant, principal, disabled, signal)),
   };
   // Everything else goes to the ledger itself, whose private state is for its own methods only.
   const ledger = new Proxy(inner, {

@@ -3,9 +3,11 @@ import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { calibrationProblems } from "#core/calibration/published.ts";
+import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { EmbeddingModel } from "#core/ports/embedder.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
 import type { ProbeStore } from "#core/ports/probes.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
 import type { RedisConfig } from "#services/adapter-settings.ts";
@@ -63,12 +65,15 @@ export async function openPorts(
     const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
     return {
       ledger: store.ledger,
+      archive: store.ledger,
       index,
       embedder,
       ...(previousEmbedder === undefined ? {} : { previousEmbedder }),
       probes: store.probes,
       openQueue: (events) =>
-        config.adapters.queue === "bullmq" ? openSharedQueue(redisOf(config), events) : openEmbeddedQueue(events),
+        config.adapters.queue === "bullmq"
+          ? openSharedQueue(redisOf(config), config.deadlineMs, events)
+          : openEmbeddedQueue(events),
       policy,
       verifier,
       traces,
@@ -85,7 +90,8 @@ export async function openPorts(
 }
 
 /** A ledger with its content store, and the index that goes with it. */
-interface OpenStore extends Pick<Ports, "ledger" | "probes" | "revisions" | "maintain"> {
+interface OpenStore extends Pick<Ports, "probes" | "revisions" | "maintain"> {
+  readonly ledger: Ledger & LedgerArchive;
   openIndex(model: EmbeddingModel): Promise<VectorIndex>;
 }
 
@@ -101,16 +107,16 @@ async function openStore(
     const lock = takeDataDirectory(dataDir);
     closers.add(() => lock.release());
   }
-  const openShared = (model: EmbeddingModel) => {
+  const openShared = (model: EmbeddingModel, storeId?: string) => {
     if (qdrant === undefined) throw new ConfigError(["RETICENT_QDRANT_URL: missing"]);
-    return openSharedIndex(qdrant, model, deadlineMs);
+    return openSharedIndex(qdrant, model, deadlineMs, storeId);
   };
   if (adapters.ledger === "redis") {
     const store = await openSharedStore(redisOf(config), clock, closers, onTrouble);
-    return { ...store, openIndex: openShared };
+    return { ...store, openIndex: (model) => openShared(model, store.ledger.storeId) };
   }
   const store = await openEmbeddedStore(dataDir, clock, closers);
-  return adapters.index === "qdrant" ? { ...store, openIndex: openShared } : store;
+  return adapters.index === "qdrant" ? { ...store, openIndex: (model) => openShared(model) } : store;
 }
 
 function redisOf({ redis }: ServiceConfig): RedisConfig {

@@ -1,5 +1,6 @@
 import type { WatchedPolicy } from "#adapters/policy-casbin/policy.ts";
 import type { DocumentKey } from "#core/document.ts";
+import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Embedder } from "#core/ports/embedder.ts";
 import type { TokenVerifier } from "#core/ports/identity.ts";
@@ -27,6 +28,8 @@ export interface ServiceQueue extends JobQueue {
 /** The adapters that a service runs on. */
 export interface Ports {
   readonly ledger: Ledger;
+  /** The same ledger, as backups and audits see it. */
+  readonly archive: LedgerArchive;
   readonly index: VectorIndex;
   readonly embedder: Embedder;
   /** The encoder used before, or to go back to. */

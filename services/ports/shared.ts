@@ -1,3 +1,4 @@
+import { ForeignCollections } from "#adapters/index-qdrant/collections.ts";
 import { openQdrantIndex } from "#adapters/index-qdrant/qdrant-index.ts";
 import { openRedisLedger } from "#adapters/ledger-redis/ledger.ts";
 import { UnusableRedis } from "#adapters/ledger-redis/server-check.ts";
@@ -41,18 +42,34 @@ export async function openSharedStore(
 /** A ledger on Redis, with what it says of its server. */
 export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledger"];
 
-/** Opens the index on Qdrant. @throws AppError `index-unavailable`, also for a server that is too old */
+/** A server that hangs is named as what failed: its requests end before the deadline of the request that they are for. */
+const shareOfDeadline = 0.8;
+
+/**
+ * Opens the index on Qdrant.
+ * @param ledger names the ledger that it is filled from, where that has a name
+ * @throws AppError `index-unavailable`, also for a server that is too old; ConfigError when it was filled from another ledger
+ */
 export async function openSharedIndex(
   { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
   model: EmbeddingModel,
-  timeoutMs: number,
+  deadlineMs: number,
+  ledger: string | undefined,
 ): Promise<VectorIndex> {
   return openQdrantIndex({
     url,
     model,
-    timeoutMs,
+    timeoutMs: Math.floor(deadlineMs * shareOfDeadline),
+    awaitsFill: true,
+    ...(ledger === undefined ? {} : { ledger }),
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(isApproximateAllowed ? { approximateAbove: exactChunks } : {}),
+  }).catch((error: unknown) => {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (!(cause instanceof ForeignCollections)) throw error;
+    throw new ConfigError([
+      `RETICENT_QDRANT_URL: ${cause.message} than the one behind RETICENT_REDIS_URL: was that emptied, or exchanged? If it was meant, delete the collections`,
+    ]);
   });
 }
 
@@ -67,9 +84,15 @@ export async function openSharedTraces(
 }
 
 /** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
-export async function openSharedQueue({ queueUrl }: RedisConfig, events: QueueEvents): Promise<ServiceQueue> {
+export async function openSharedQueue(
+  { queueUrl }: RedisConfig,
+  deadlineMs: number,
+  events: QueueEvents,
+): Promise<ServiceQueue> {
   const queue = await openBullQueue({
     url: queueUrl,
+    // A queue that hangs must not take the time in which a write that was committed is acknowledged.
+    answerMs: Math.min(1_000, Math.floor(deadlineMs / 4)),
     concurrency: indexingConcurrency,
     maxAttempts: 5,
     backoffMs: 200,
@@ -80,7 +103,7 @@ export async function openSharedQueue({ queueUrl }: RedisConfig, events: QueueEv
   });
   // Its methods may be in its private state.
   return {
-    wake: (key, urgency) => queue.wake(key, urgency),
+    wake: (key, urgency, signal) => queue.wake(key, urgency, signal),
     start: (handler) => queue.start(handler),
     depth: () => queue.depth(),
     close: () => queue.close(),

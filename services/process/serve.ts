@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { makePolicyAgreement } from "#core/access/policy-agreement.ts";
 import { openPinnedModel, type PinnedModel } from "#core/embedding/pinned.ts";
 import { makePinnedWorker } from "#core/embedding/pinned-worker.ts";
+import { type AuditEvent, isAudited, makeAudit } from "#core/ingest/audit.ts";
 import { type DocumentChanges, documentChanges } from "#core/ingest/changes.ts";
 import { makeReconciler, type Reconciler } from "#core/ingest/reconciler.ts";
 import { giveUp } from "#core/ingest/worker.ts";
@@ -15,7 +16,7 @@ import { inStepPlugin } from "#services/http/in-step.ts";
 import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { type WatchedLedger, watchWrites } from "#services/indexer/write-health.ts";
-import { logModel } from "#services/log.ts";
+import { logAudit, logModel } from "#services/log.ts";
 import type { Ports, ServiceQueue } from "#services/ports/ports.ts";
 import { queryApp } from "#services/query/app.ts";
 import { healthRoutes } from "#services/query/routes/health.ts";
@@ -129,7 +130,6 @@ async function registerRoutes(
       recheck: ports.recheck,
       traces,
       clock,
-      deadlineMs: config.deadlineMs,
       traceEveryChunk: config.traceEveryChunk ?? false,
     });
     await app.register(queryApp, { retrieve, traces, policy, ledger, fingerprint, clock });
@@ -175,6 +175,11 @@ async function openQueue(process: Process): Promise<ServiceQueue> {
 }
 
 function reconcilerOf({ ports, config, app, models }: Process, queue: JobQueue): Reconciler {
+  const { ledger, archive, index } = ports;
+  const onEvent = (event: AuditEvent) => logAudit(app, event);
+  const audit = isAudited(index)
+    ? makeAudit({ ledger, archive, index, fingerprints: () => models.written(), onEvent })
+    : undefined;
   return makeReconciler({
     ledger: ports.ledger,
     index: ports.index,
@@ -185,6 +190,7 @@ function reconcilerOf({ ports, config, app, models }: Process, queue: JobQueue):
     graceMs: config.graceMs,
     sweepMs: config.sweepMs,
     onError: (error) => app.log.error({ err: error }, "reconciler sweep failed"),
+    ...(audit === undefined ? {} : { audit: () => audit.step() }),
     ...(ports.maintain === undefined ? {} : { maintain: ports.maintain }),
   });
 }

@@ -13,6 +13,7 @@ import { documentChanges } from "#core/ingest/changes.ts";
 import { chunkIdOf } from "#core/ingest/chunk-id.ts";
 import { makeReconciler, type ReconcilerOptions } from "#core/ingest/reconciler.ts";
 import { makeWorker, type WorkerParts } from "#core/ingest/worker.ts";
+import type { LedgerArchive } from "#core/ports/archive.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
 import { searchOf, visibleTo } from "./documents.ts";
 
@@ -23,6 +24,8 @@ afterEach(() => {
 
 /** Real ledger, index and encoder over one file; the clock is the test's. */
 export interface IngestHouse extends WorkerParts {
+  /** The same ledger. */
+  readonly archive: LedgerArchive;
   readonly fingerprint: string;
   readonly fingerprints: readonly string[];
   /** Moves the clock. */
@@ -75,6 +78,7 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
 
   return {
     ...parts,
+    archive: ledger,
     fingerprint,
     fingerprints: [fingerprint],
     pass(ms) {

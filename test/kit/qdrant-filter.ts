@@ -7,7 +7,7 @@ type Payload = Readonly<Record<string, unknown>>;
  * filter without conditions matches everything.
  */
 export function matches(filter: unknown, id: string, payload: Payload): boolean {
-  const { must, must_not, should } = filter as Partial<Record<string, readonly unknown[]>>;
+  const { must, must_not, should } = (filter ?? {}) as Partial<Record<string, readonly unknown[]>>;
   return (
     (must ?? []).every((one) => holds(one, id, payload)) &&
     !(must_not ?? []).some((one) => holds(one, id, payload)) &&

@@ -134,6 +134,12 @@ function answerTo(
     return true;
   }
   if (collection === undefined) throw new Error(`no collection ${name}`);
+  if (method === "PATCH" && action === "") {
+    Object.assign(collection.config, {
+      metadata: { ...(collection.config.metadata as object), ...(body.metadata as object) },
+    });
+    return true;
+  }
   if (action === "") return described(collection);
   if (action === "index") {
     collection.indexes[String(body.field_name)] = body.field_schema as Record<string, unknown>;

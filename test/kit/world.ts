@@ -126,7 +126,6 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     recheck: options.recheck ?? recheck,
     traces,
     clock,
-    deadlineMs: 60_000,
   });
 
   const accept = async (document: TestDocument): Promise<DocumentKey> => {
@@ -171,7 +170,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await ledger.deleteDocument({ key, version });
     },
     async ask(caller, query, extra = {}) {
-      return retrieveResponseSchema.parse(await retrieve(caller, retrieveRequestSchema.parse({ query, ...extra })));
+      return retrieveResponseSchema.parse(
+        await retrieve(caller, retrieveRequestSchema.parse({ query, ...extra }), undefined),
+      );
     },
     now: Date.UTC(2026, 0, 1),
     async close() {

@@ -17,6 +17,8 @@ export interface ModelDocument {
   /** Every access that was wanted since the live content was: none of them may be stepped over. */
   restrictions: Access[];
   hasFailed: boolean;
+  /** The index was found without the live content. */
+  isLost: boolean;
 }
 
 /** A document comes in. */
@@ -56,6 +58,7 @@ export class LedgerModel {
       live: undefined,
       restrictions: [],
       hasFailed: false,
+      isLost: false,
     };
     this.documents.set(id, document);
     if (moves) {
@@ -90,7 +93,14 @@ export class LedgerModel {
     if (version < known.version) return "ignored";
     if (known.isDeleted && version === known.version) return "unchanged";
     if (!sameAccess(known.access, nobody)) known.revision += 1;
-    Object.assign(known, { version, isDeleted: true, access: nobody, live: undefined, hasFailed: false });
+    Object.assign(known, {
+      version,
+      isDeleted: true,
+      access: nobody,
+      live: undefined,
+      hasFailed: false,
+      isLost: false,
+    });
     known.restrictions = [];
     return "deleted";
   }
@@ -102,12 +112,21 @@ export class LedgerModel {
     known.live = generation;
     known.restrictions = [known.access];
     known.hasFailed = false;
+    known.isLost = false;
     return "published";
+  }
+
+  lose(id: string, generation: number): void {
+    const known = this.documents.get(id);
+    if (known?.live !== undefined && known.live === generation) known.isLost = true;
   }
 
   fail(id: string, generation: number): void {
     const known = this.documents.get(id);
-    if (known !== undefined && !known.isDeleted && known.generation === generation) known.hasFailed = true;
+    if (known === undefined || known.isDeleted || known.generation !== generation) return;
+    known.hasFailed = true;
+    // Nothing can bring it back.
+    if (known.isLost) Object.assign(known, { live: undefined, isLost: false, restrictions: [] });
   }
 
   /**

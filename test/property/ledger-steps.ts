@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import type { Access, AccessToken } from "#core/access/acl.ts";
 import { AppError } from "#core/errors.ts";
+import { lostCopy } from "#core/ingest/transitions.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { keyOf, noQuality, putOf, visibleTo } from "#test/kit/documents.ts";
 import type { LedgerModel } from "./ledger-model.ts";
@@ -38,6 +39,7 @@ export const step = fc.oneof(
   fc.record({ kind: fc.constant("publish" as const), id, behind, revisionBehind: behind }),
   fc.record({ kind: fc.constant("publish" as const), id, behind: fc.constant(0), revisionBehind: fc.constant(0) }),
   fc.record({ kind: fc.constant("fail" as const), id, behind }),
+  fc.record({ kind: fc.constant("lose" as const), id, behind }),
   fc.record({ kind: fc.constant("collect" as const) }),
   fc.record({ kind: fc.constant("reopen" as const) }),
 );
@@ -91,6 +93,11 @@ export async function take(ledger: Ledger, model: LedgerModel, now: number, one:
     return { said, promised: model.delete(one.id, one.version) };
   }
   const generation = Math.max(1, (known?.generation ?? 1) - one.behind);
+  if (one.kind === "lose") {
+    await ledger.lostByIndex({ key, generation, fingerprint });
+    model.lose(one.id, generation);
+    return { said: "noted", promised: "noted" };
+  }
   if (one.kind === "fail") {
     await ledger.fail(key, { generation, code: "no-text", message: "", failedAt: new Date(now).toISOString() });
     model.fail(one.id, generation);
@@ -100,7 +107,13 @@ export async function take(ledger: Ledger, model: LedgerModel, now: number, one:
   const accessRevision = (known?.revision ?? 1) - one.revisionBehind;
   const isWanted = known !== undefined && !known.isDeleted && known.generation === generation;
   const announced = await ledger.announce(ref);
-  const outcome = await ledger.publish({ ...ref, contentVersion: known?.version ?? 1, accessRevision, chunkCount: 1 });
+  const outcome = await ledger.publish({
+    ...ref,
+    contentVersion: known?.version ?? 1,
+    accessRevision,
+    chunkCount: 1,
+    accessPlaced: true,
+  });
   return { said: [announced, outcome], promised: [isWanted, model.publish(one.id, generation, accessRevision)] };
 }
 
@@ -129,6 +142,7 @@ export async function compareRecords(ledger: Ledger, model: LedgerModel): Promis
           generation: record.lastGeneration,
           live: record.live[fingerprint]?.generation,
           hasFailed: record.failure !== undefined,
+          isLost: record.live[fingerprint]?.indexedAccess === lostCopy,
           hasBody: (await ledger.readBody(record.key, record.lastGeneration)) !== undefined,
         },
     ),

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { accessOf } from "#core/access/acl.ts";
 import { limits } from "#core/limits.ts";
+import { ledgerOf } from "#services/http/ledger-of.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { expectedRevision, refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
@@ -9,8 +10,6 @@ import { admit, checkLabels, statusOf, wake } from "./shared.ts";
 
 /** A document's access alone: in force for every question that starts after the answer. */
 export const accessRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
-  const { ledger } = options;
-
   const mayShare = (request: FastifyRequest<{ Params: DocumentParams }>, effect: "narrows" | "may-widen") =>
     admit(request, "share", options, effect);
   const before = {
@@ -26,7 +25,7 @@ export const accessRoutes: FastifyPluginAsync<IndexerOptions> = async (app, opti
     // The empty list lets nobody in, whatever was there before. Whether another one is narrower would depend on the policy itself.
     const { key, snapshot } = mayShare(request, acl.length === 0 ? "narrows" : "may-widen");
     checkLabels(snapshot, labels);
-    const record = await ledger.putAccess({
+    const record = await ledgerOf(request, options.ledger).putAccess({
       key,
       access: accessOf(acl, labels),
       ...(expected === undefined ? {} : { expectedAccessRevision: expected }),

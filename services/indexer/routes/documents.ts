@@ -5,10 +5,11 @@ import { AppError, limitExceeded } from "#core/errors.ts";
 import { accessHash, contentHash, requestHash } from "#core/ingest/hash.ts";
 import { waitUntilSearchable } from "#core/ingest/wait.ts";
 import { limits } from "#core/limits.ts";
-import type { PutDocument } from "#core/ports/ledger.ts";
+import type { Ledger, PutDocument } from "#core/ports/ledger.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
 import { qualityOf } from "#core/trust/quality.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
+import { ledgerOf } from "#services/http/ledger-of.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { expectedRevision, refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
@@ -28,7 +29,7 @@ const path = "/v1/documents/:source/:id";
 
 /** One document: accept it, delete it, say how it stands. */
 export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
-  const { ledger, policy } = options;
+  const { policy } = options;
 
   const mayPut = (request: DocumentRequest): Admission => {
     const admission = admit(request, "write", options);
@@ -45,6 +46,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
     const expected = expectedRevision(request.headers["if-match"]);
     const body = parseBody(putDocumentSchema, request.body);
     checkDocument(body, snapshot);
+    const ledger = ledgerOf(request, options.ledger);
     const { outcome, record } = await ledger.putDocument({
       ...commandOf(key, body),
       mayShare: snapshot.may(request.caller, "share", `source:${key.source}`),
@@ -52,7 +54,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
     });
     // A repeat wakes too: it is how a document that failed is tried again without a new version.
     if (outcome !== "ignored") await wake(request, options, key);
-    const settled = outcome === "ignored" ? record : await waited(record, wait === "true", options);
+    const settled = outcome === "ignored" ? record : await waited(record, wait === "true", { ...options, ledger });
     const document = statusOf(reply, settled, options);
     const accepted = outcome === "created" || outcome === "updated";
     const pending = wait === "true" ? document.state === "indexing" : accepted;
@@ -67,7 +69,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
     const { key } = admit(request, "write", options, "narrows");
     refuseConditions(request.headers);
     const { version } = parseQuery(deleteQuerySchema, request.query);
-    const { outcome, record } = await ledger.deleteDocument({ key, version });
+    const { outcome, record } = await ledgerOf(request, options.ledger).deleteDocument({ key, version });
     await wake(request, options, key);
     return { outcome, document: statusOf(reply, record, options) };
   });
@@ -77,7 +79,7 @@ export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, op
     const key = keyOf(caller, request.params);
     parseQuery(noQuery, request.query);
     const snapshot = policy.current();
-    const [record] = await ledger.read([key]);
+    const [record] = await ledgerOf(request, options.ledger).read([key]);
     reply.header("cache-control", "no-store");
     if (record !== undefined && snapshot.may(caller, "write", `source:${key.source}`)) {
       return { document: statusOf(reply, record, options) };
@@ -123,7 +125,11 @@ function commandOf(key: DocumentKey, body: PutDocumentBody): Omit<PutDocument, "
 }
 
 /** The record after its wanted content was indexed, as far as the time allows. */
-async function waited(record: DocumentRecord, wait: boolean, options: IndexerOptions): Promise<DocumentRecord> {
+async function waited(
+  record: DocumentRecord,
+  wait: boolean,
+  options: Pick<IndexerOptions, "changes" | "written" | "waitMs"> & { readonly ledger: Pick<Ledger, "read"> },
+): Promise<DocumentRecord> {
   const generation = record.wanted?.generation;
   if (!wait || generation === undefined) return record;
   const { ledger, changes, written, waitMs: timeoutMs } = options;

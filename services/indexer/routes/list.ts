@@ -1,10 +1,14 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { Caller } from "#core/access/principal.ts";
 import type { VisibilityFilter } from "#core/access/visible.ts";
+import { during } from "#core/deadline.ts";
 import type { DocumentRecord } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import { nextTurn } from "#core/ingest/turns.ts";
+import type { Ledger } from "#core/ports/ledger.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
+import { signalOf } from "#services/http/deadline.ts";
+import { ledgerOf } from "#services/http/ledger-of.ts";
 import { parseQuery } from "#services/http/validate.ts";
 import { cursorOf, keyOfCursor, type PageKey } from "../cursor.ts";
 import type { IndexerOptions } from "../options.ts";
@@ -24,10 +28,11 @@ const scanRecords = 500;
 
 /** GET /v1/documents: what the caller may read now; for those whom the policy lets also what a filter selects, failed and stored ones. */
 export const listRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
-  const { ledger, policy } = options;
+  const { policy } = options;
 
   app.get("/v1/documents", async (request, reply) => {
     const { caller } = request;
+    const ledger = ledgerOf(request, options.ledger);
     const query = parseQuery(listQuerySchema, request.query);
     const after = query.cursor === undefined ? undefined : keyOfCursor(query.cursor);
     const page: Page = { after, limit: query.limit, source: query.source };
@@ -55,8 +60,8 @@ export const listRoutes: FastifyPluginAsync<IndexerOptions> = async (app, option
     const filter = snapshot.visibility(caller);
     const keys =
       query.via === "filter"
-        ? await selected(filter, page, options)
-        : await readable(caller.tenant, filter, page, options);
+        ? await selected(filter, page, options, signalOf(request))
+        : await readable(caller.tenant, filter, page, { ...options, ledger });
     return answer(page, keys, keys);
   });
 };
@@ -81,12 +86,13 @@ async function selected(
   filter: VisibilityFilter,
   page: Page,
   { index, fingerprint }: IndexerOptions,
+  signal: AbortSignal,
 ): Promise<PageKey[]> {
   if (filter.kind === "nothing") return [];
-  const keys = await index.documents(
-    fingerprint(),
-    { visibility: filter, eligible: null, conditions: page.source === undefined ? {} : { sources: [page.source] } },
-    { limit: page.limit + 1, ...(page.after === undefined ? {} : { after: page.after }) },
+  const conditions = page.source === undefined ? {} : { sources: [page.source] };
+  const asked = { limit: page.limit + 1, ...(page.after === undefined ? {} : { after: page.after }) };
+  const keys = await during(signal, () =>
+    index.documents(fingerprint(), { visibility: filter, eligible: null, conditions }, asked, signal),
   );
   // Those who may explain a tenant see whatever the filter selects there, and are strangers to every other tenant.
   if (keys.some(({ tenant }) => tenant !== filter.tenant)) throw new AppError("index-unavailable");
@@ -101,7 +107,7 @@ async function readable(
   tenant: string,
   filter: VisibilityFilter,
   page: Page,
-  options: IndexerOptions,
+  options: Pick<IndexerOptions, "fingerprint" | "recheck"> & { readonly ledger: Pick<Ledger, "list"> },
 ): Promise<PageKey[]> {
   const found: PageKey[] = [];
   if (filter.kind === "nothing") return found;

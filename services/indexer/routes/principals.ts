@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { parsePrincipal } from "#core/access/principal.ts";
 import { AppError } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
+import { ledgerOf } from "#services/http/ledger-of.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { refuseConditions } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
@@ -30,7 +31,7 @@ export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" |
     }
     const { disabled } = parseBody(disabledSchema, request.body);
     mustBeAdmin(request, disabled ? "narrows" : "may-widen");
-    await options.ledger.setDisabled(caller.tenant, principal, disabled);
+    await ledgerOf(request, options.ledger).setDisabled(caller.tenant, principal, disabled);
     return { principal, disabled };
   });
 };

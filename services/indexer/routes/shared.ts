@@ -6,6 +6,7 @@ import { AppError } from "#core/errors.ts";
 import { sourcePattern } from "#core/limits.ts";
 import type { Policy, PolicySnapshot } from "#core/ports/policy.ts";
 import { recheck as serviceRecheck } from "#core/retrieval/recheck.ts";
+import { signalOf } from "#services/http/deadline.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import { etagOf } from "../etag.ts";
 import type { IndexerOptions } from "../options.ts";
@@ -87,7 +88,7 @@ export function statusOf(reply: FastifyReply, record: DocumentRecord, options: I
 /** What was committed stands, whether or not the wake-up gets through: the reconciler finds it. */
 export async function wake(request: FastifyRequest, options: IndexerOptions, key: DocumentKey): Promise<void> {
   try {
-    await options.queue.wake(key);
+    await options.queue.wake(key, undefined, signalOf(request));
   } catch (error) {
     request.log.warn({ err: error }, "wake-up failed; the reconciler will find the document");
   }

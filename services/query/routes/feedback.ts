@@ -1,11 +1,13 @@
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
+import { during } from "#core/deadline.ts";
 import { AppError, limitExceeded } from "#core/errors.ts";
 import { limits, sourcePattern } from "#core/limits.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import { type Feedback, type FeedbackPosition, judgements } from "#core/ports/trace.ts";
+import { signalOf } from "#services/http/deadline.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
-import { isDocument, type RetrievalsOptions, readableNow, shownFeedback, traceFor } from "./retrievals.ts";
+import { askerOf, isDocument, type RetrievalsOptions, readableNow, shownFeedback, traceFor } from "./retrievals.ts";
 
 export interface FeedbackOptions extends RetrievalsOptions {
   readonly clock: Clock;
@@ -71,13 +73,14 @@ export const feedbackRoutes: FastifyPluginAsync<FeedbackOptions> = async (app, o
       const { caller } = request;
       parseQuery(noQuery, request.query);
       const body = parseBody(feedbackSchema, request.body);
-      const { trace, view } = await traceFor(options, caller, request.params.id);
+      const asker = askerOf(request);
+      const { trace, view } = await traceFor(options, asker, request.params.id);
       const document =
         body.source === undefined || body.document_id === undefined
           ? null
           : { source: body.source, id: body.document_id };
       if (document !== null) {
-        const candidates = view === "explain" ? trace.candidates : await readableNow(trace, caller, options);
+        const candidates = view === "explain" ? trace.candidates : await readableNow(trace, asker, options);
         const returned = candidates.some((item) => item.gate === "returned" && isDocument(item, document));
         if (!returned) {
           // The same for a document that was ranked and dropped, is hidden, or never was.
@@ -97,7 +100,7 @@ export const feedbackRoutes: FastifyPluginAsync<FeedbackOptions> = async (app, o
         comment: body.comment ?? null,
         at: clock(),
       };
-      const kept = await traces.judge(feedback);
+      const kept = await during(asker.signal, () => traces.judge(feedback, asker.signal));
       if (kept === "gone") throw new AppError("not-found");
       if (kept === "full") {
         throw limitExceeded("feedbackPerRetrieval", limits.feedbackPerRetrieval, "judgements of one retrieval");
@@ -114,7 +117,8 @@ export const feedbackRoutes: FastifyPluginAsync<FeedbackOptions> = async (app, o
     if (size < 1 || size > limits.pageSize)
       throw limitExceeded("limit", limits.pageSize, "judgements a page", "?limit");
     const after = cursor === undefined ? null : positionOf(cursor);
-    const { feedback, more } = await traces.allFeedback(caller.tenant, after, size);
+    const signal = signalOf(request);
+    const { feedback, more } = await during(signal, () => traces.allFeedback(caller.tenant, after, size, signal));
     const last = feedback.at(-1);
     return reply.header("cache-control", "no-store").send({
       feedback: feedback.map((item) => ({ retrieval: item.retrieval, ...shownFeedback(item) })),

@@ -1,11 +1,13 @@
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { Caller } from "#core/access/principal.ts";
+import { during } from "#core/deadline.ts";
 import { keyString } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { Policy } from "#core/ports/policy.ts";
 import type { Feedback, Trace, TraceCandidate, TraceStore } from "#core/ports/trace.ts";
 import { isReadableNow } from "#core/retrieval/recheck.ts";
+import { signalOf } from "#services/http/deadline.ts";
 
 export interface RetrievalsOptions {
   readonly traces: TraceStore;
@@ -17,6 +19,15 @@ export interface RetrievalsOptions {
 
 const idPattern = /^ret_[0-9a-f]{32}$/;
 
+/** Who asks, and for how long. */
+export interface Asker {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
+/** Who sent a request. */
+export const askerOf = (request: FastifyRequest): Asker => ({ caller: request.caller, signal: signalOf(request) });
+
 /** How a caller may look at a trace. */
 export type View = "own" | "explain";
 
@@ -26,10 +37,10 @@ export type View = "own" | "explain";
  */
 export async function traceFor(
   { traces, policy }: Pick<RetrievalsOptions, "traces" | "policy">,
-  caller: Caller,
+  { caller, signal }: Asker,
   id: string,
 ): Promise<{ trace: Trace; view: View }> {
-  const trace = idPattern.test(id) ? await traces.get(caller.tenant, id) : undefined;
+  const trace = idPattern.test(id) ? await during(signal, () => traces.get(caller.tenant, id, signal)) : undefined;
   if (trace === undefined) throw new AppError("not-found");
   if (policy.current().may(caller, "explain", "tenant")) return { trace, view: "explain" };
   if (!isOwn(trace, caller)) throw new AppError("not-found");
@@ -43,14 +54,16 @@ export async function traceFor(
 export const retrievalsRoutes: FastifyPluginAsync<RetrievalsOptions> = async (app, options) => {
   app.get<{ Params: { id: string } }>("/v1/retrievals/:id", async (request, reply) => {
     const { caller } = request;
-    const { trace, view } = await traceFor(options, caller, request.params.id);
-    const judged = await options.traces.feedback(caller.tenant, trace.id);
+    const asker = askerOf(request);
+    const { signal } = asker;
+    const { trace, view } = await traceFor(options, asker, request.params.id);
+    const judged = await during(signal, () => options.traces.feedback(caller.tenant, trace.id, signal));
     reply.header("cache-control", "no-store");
     if (view === "explain") {
       const all = shown(trace, trace.candidates, trace.features);
       return { view, ...all, principals: trace.principals, feedback: judged.map(shownFeedback) };
     }
-    const candidates = await readableNow(trace, caller, options);
+    const candidates = await readableNow(trace, asker, options);
     // Features are made from all candidates: once one of them is closed to the caller, they would still tell of it.
     const whole = candidates.length === trace.candidates.length;
     const own = shown(trace, candidates, whole ? trace.features : null);
@@ -98,13 +111,13 @@ export function shownFeedback({ user, actors, judgement, document, comment, at }
 /** The candidates of a trace that its caller may read now. */
 export async function readableNow(
   trace: Trace,
-  caller: Caller,
+  { caller, signal }: Asker,
   options: Omit<RetrievalsOptions, "traces">,
 ): Promise<TraceCandidate[]> {
   const filter = options.policy.current().visibility(caller);
   const keyOf = ({ source, id }: TraceCandidate) => ({ tenant: trace.tenant, source, id });
   const keys = [...new Map(trace.candidates.map((item) => [keyString(keyOf(item)), keyOf(item)])).values()];
-  const records = await options.ledger.read(keys);
+  const records = await during(signal, () => options.ledger.read(keys, signal));
   const readable = new Set(
     records.flatMap((record) =>
       record !== undefined && isReadableNow(record, filter, options.fingerprint()) ? [keyString(record.key)] : [],

@@ -4,7 +4,7 @@ import { retrieveRequestSchema } from "#core/retrieval/request.ts";
 import { retrieveResponseSchema } from "#core/retrieval/response.ts";
 import type { Retrieve } from "#core/retrieval/retrieve.ts";
 import { principalKey } from "#services/http/auth.ts";
-import { signalOf } from "#services/http/deadline.ts";
+import { signalOf, takeTimeout } from "#services/http/deadline.ts";
 import { parseBody } from "#services/http/validate.ts";
 import { FairShare } from "../fair-share.ts";
 
@@ -15,10 +15,11 @@ import { FairShare } from "../fair-share.ts";
 export const retrieveRoutes: FastifyPluginAsync<{ retrieve: Retrieve }> = async (app, { retrieve }) => {
   const share = new FairShare(limits.retrievesAtOnce);
   for (const url of ["/v1/retrieve", "/retrieve"]) {
-    app.post(url, { bodyLimit: limits.queryRequestBytes }, async (request, reply) => {
+    app.post(url, { bodyLimit: limits.queryRequestBytes, preValidation: takeTimeout }, async (request, reply) => {
       const body = parseBody(retrieveRequestSchema, request.body);
       const { caller } = request;
-      const answer = await share.run(principalKey(caller), signalOf(request), () => retrieve(caller, body));
+      const signal = signalOf(request);
+      const answer = await share.run(principalKey(caller), signal, () => retrieve(caller, body, signal));
       const response = retrieveResponseSchema.parse(answer);
       // An answer is for this caller, now: no cache may keep it for another one, or for later.
       return reply.header("cache-control", "no-store").send(response);

@@ -96,5 +96,58 @@ export function ledgerCopies(name: string, open: OpenLedger): void {
       expect(await noted()).toBe(2);
       expect(await ledger.lagging(fingerprint, 10, true)).toEqual([]);
     });
+
+    test("what the index lost lags, whatever was noted of it, until it is published again with its access", async () => {
+      const { ledger, reopen, noted, publish } = await opened();
+      await ledger.putDocument(putOf(key, { access: toFinance }));
+      for (const accessPlaced of [false, true]) {
+        await publish({ accessPlaced });
+        await ledger.lostByIndex(first);
+        expect(await noted()).toBe(0);
+        expect(await ledger.lagging(fingerprint, 10, true)).toEqual([key]);
+        expect(await (await reopen()).lagging(fingerprint, 10, true)).toEqual([key]);
+        await publish();
+        expect(await noted()).toBe(1);
+        expect(await ledger.lagging(fingerprint, 10, true)).toEqual([]);
+      }
+    });
+
+    test("of what is not live, the loss is no news", async () => {
+      const { ledger, noted, publish } = await opened();
+      await ledger.lostByIndex(first);
+      await ledger.putDocument(putOf(key, { access: toFinance }));
+      await ledger.lostByIndex(first);
+      await publish();
+      await ledger.lostByIndex({ ...first, generation: 2 });
+      await ledger.lostByIndex({ ...first, fingerprint: "other" });
+      expect(await noted()).toBe(1);
+    });
+
+    test("what is lost and cannot be indexed again is not live any more, and is tried again when wanted", async () => {
+      const { ledger, noted, publish } = await opened();
+      const failure = { generation: 1, code: "no-text", message: "", failedAt: "1970-01-01T00:00:00.000Z" } as const;
+      await ledger.putDocument(putOf(key, { access: toFinance }));
+      await publish();
+      await ledger.lostByIndex(first);
+      await ledger.fail(key, failure);
+      expect((await ledger.read([key]))[0]?.live).toEqual({});
+      expect(await ledger.lagging(fingerprint, 10, true)).toEqual([]);
+      expect(await ledger.collectable(1, 10)).toEqual([]);
+      expect(await publish()).toBe("published");
+      expect(await noted()).toBe(1);
+    });
+
+    test("a lost text that newer content replaces is given up with it, and erased", async () => {
+      const { ledger, publish } = await opened();
+      await ledger.putDocument(putOf(key, { access: toFinance }));
+      await publish();
+      await ledger.lostByIndex(first);
+      await ledger.putDocument(putOf(key, { version: 2, access: toFinance }));
+      const failedAt = "1970-01-01T00:00:00.000Z";
+      await ledger.fail(key, { generation: 2, code: "no-text", message: "", failedAt });
+      expect((await ledger.read([key]))[0]?.live).toEqual({});
+      expect(await ledger.lagging(fingerprint, 10, true)).toEqual([]);
+      expect(await ledger.collectable(1, 10)).toEqual([first]);
+    });
   });
 }

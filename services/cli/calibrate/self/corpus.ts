@@ -11,6 +11,7 @@ import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import type { LiveDocuments, LiveRef } from "#core/ports/live-documents.ts";
 import type { PolicySnapshot } from "#core/ports/policy.ts";
+import { indexDuring } from "#core/retrieval/bounded.ts";
 import { findCandidates } from "#core/retrieval/candidates.ts";
 import { weigh } from "#core/retrieval/evidence.ts";
 import { readQuestion } from "#core/retrieval/question.ts";
@@ -117,7 +118,7 @@ async function askCase({ index, stage, embedder, visibility, trust, at }: Asking
     stage.set(of.documents, stand);
     const question = await readQuestion(query, embedder);
     const set = await findCandidates(
-      { index, ledger: stage, recheck },
+      { index: indexDuring(undefined, index), ledger: stage, recheck },
       {
         fingerprint,
         vector: question.vector,
@@ -128,7 +129,6 @@ async function askCase({ index, stage, embedder, visibility, trust, at }: Asking
       trust,
       at,
       retrieveRequestSchema.shape.top_k.parse(undefined),
-      () => undefined,
     );
     // Nothing writes to the copy, so nothing is replaced under the search.
     if (set === "replaced") throw new Error("a generation of the copy is not the live one");
