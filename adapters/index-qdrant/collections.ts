@@ -204,7 +204,7 @@ export class Collections {
 }
 
 /** Both collections as one: whichever of them was made anew, it is another instance. */
-function standOf(search: unknown, texts: unknown): IndexStand {
+export function standOf(search: unknown, texts: unknown): IndexStand {
   const [searched, read] = [search, texts].map((one) => description.parse(one).config.metadata);
   const instance = `${searched?.instance ?? ""}/${read?.instance ?? ""}`;
   return { instance, isFilled: searched?.filled === instance };
@@ -224,6 +224,8 @@ export interface CheckedCollection {
   readonly problems: readonly CollectionProblem[];
   /** Of the dense vector; `undefined` where there is none. */
   readonly dimensions: number | undefined;
+  /** The ledger that it was filled from, where that has a name. */
+  readonly ledger: string | undefined;
 }
 
 /**
@@ -258,13 +260,14 @@ export function examineSearch(name: string, described: unknown, fingerprint: str
   if (read.payload_schema.tenant?.params?.is_tenant !== true) {
     wrong("payload-indexes", "the index of tenant is not made for tenants");
   }
-  return { problems, dimensions: vector?.size };
+  return { problems, dimensions: vector?.size, ledger: read.config.metadata?.ledger ?? undefined };
 }
 
 /** Everything that is wrong with a collection of texts. @throws ZodError for a description of another shape */
 export function examineTexts(name: string, described: unknown, fingerprint: string): CheckedCollection {
   const read = description.parse(described);
-  return { problems: commonProblems(name, read, fingerprint, textIndexes), dimensions: undefined };
+  const problems = commonProblems(name, read, fingerprint, textIndexes);
+  return { problems, dimensions: undefined, ledger: read.config.metadata?.ledger ?? undefined };
 }
 
 function commonProblems(

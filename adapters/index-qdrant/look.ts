@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type CollectionProblem, examineSearch, examineTexts } from "./collections.ts";
+import { type CollectionProblem, examineSearch, examineTexts, standOf } from "./collections.ts";
 import { defaultPrefix } from "./qdrant-index.ts";
 import { aliasesOf } from "./schema.ts";
 import { Server } from "./server.ts";
@@ -15,6 +15,10 @@ export interface CollectionsLook {
   readonly problems: readonly CollectionProblem[];
   /** Length of the dense vectors; `undefined` where there are none. */
   readonly dimensions: number | undefined;
+  /** The ledgers that they were filled from, as far as those have names. */
+  readonly ledgers: readonly string[];
+  /** Whether they are known to hold what is live: until then nothing is searched. */
+  readonly isFilled: boolean;
   /** Chunks in the searched collection; the server's own, not quite exact count. */
   readonly points: number;
   /** What the server says of its collections: `green` is well, `yellow` is at work, `grey` waits for a write, `red` has failed. */
@@ -56,11 +60,14 @@ export function lookAtQdrant(options: {
       if (missing.length > 0) return missing;
       const described = await server.describe(names.search);
       const search = examineSearch(names.search, described, fingerprint);
-      const texts = examineTexts(names.texts, await server.describe(names.texts), fingerprint);
+      const describedTexts = await server.describe(names.texts);
+      const texts = examineTexts(names.texts, describedTexts, fingerprint);
       const { status, optimizer_status, points_count } = health.parse(described);
       return {
         problems: [...search.problems, ...texts.problems],
         dimensions: search.dimensions,
+        ledgers: [search, texts].flatMap(({ ledger }) => ledger ?? []),
+        isFilled: standOf(described, describedTexts).isFilled,
         points: points_count ?? 0,
         status,
         isOptimizerWell: optimizer_status === "ok",

@@ -29,6 +29,8 @@ export interface LedgerFacts {
   readonly failed: number;
   lagging(fingerprint: string): Promise<number>;
   probes(fingerprint: string): Promise<ReadonlyMap<string, Float32Array>>;
+  /** Its own id, where it has one. */
+  readonly id?: string;
   /** Present where several processes agree on one policy: the agreed revision, and whether another one was in force and was replaced. */
   readonly policy?: {
     readonly agreed: string | null;

@@ -319,7 +319,7 @@ test("the command ends by itself, with its exit code, though every server hangs"
     RETICENT_URL: `http://127.0.0.1:${port}`,
   };
   const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-  const child = spawn(process.execPath, [main, "doctor", "--timeout-ms", "300"], {
+  const child = spawn(process.execPath, [main, "doctor", "--timeout-ms", "1000"], {
     env: { PATH: process.env.PATH, ...env, ...servers },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -68,7 +68,8 @@ function suite(): void {
     redis = (await startRedis({ own: true })) ?? missing();
     admin = new Redis(redis.url);
     await admin.config("SET", "requirepass", password);
-    dataDir = mkdtempSync(join(tmpdir(), "reticent-doctor-"));
+    // Made by the first start.
+    dataDir = join(mkdtempSync(join(tmpdir(), "reticent-doctor-")), "data");
     const fresh = await look(env());
     expect(fresh.named("failed")).toEqual([]);
     expect(fresh.named("warning")).toEqual(["calibration", "ledger-store", "index-collections"]);
@@ -81,7 +82,7 @@ function suite(): void {
     await redis.stop();
     await qdrant?.stop();
     policies.remove();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(join(dataDir, ".."), { recursive: true, force: true });
   });
 
   /** One process, one document. */
@@ -234,7 +235,7 @@ function suite(): void {
       const report = await look(env({ RETICENT_REDIS_URL: url }));
       expect(report).toMatchObject({ code: 1 });
       expect(report.named("failed")).toEqual(["ledger-server", "queue-server", "traces-server"]);
-      expect(report.named("skipped")).toEqual([...needing, ...rest, ...queue]);
+      expect(report.named("skipped")).toEqual([...needing, ...rest, ...queue, "index-ledger"]);
       expect(report.line("ledger-server").finding).toContain(reason);
       expect(report.line("index-points").status).toBe("ok");
     }
@@ -383,6 +384,25 @@ function suite(): void {
     expect(both.named("failed")).toEqual(["index-payload-indexes", "index-strict-mode"]);
   });
 
+  test("an index that is not known to be whole, and one that was filled from another ledger", async () => {
+    const described = (await qdrantCall("GET", `/collections/${searched()}`)).result as {
+      config: { metadata: object };
+    };
+    const { metadata } = described.config;
+    const patch = (changes: object) => qdrantCall("PATCH", `/collections/${searched()}`, { metadata: changes });
+    const empty = await withFault(
+      () => patch({ filled: "another" }),
+      () => patch(metadata),
+    );
+    expect(empty).toMatchObject({ code: 0 });
+    expect(empty.named("warning")).toEqual(["calibration", "index-filled"]);
+    const foreign = await withFault(
+      () => patch({ ledger: "another" }),
+      () => patch(metadata),
+    );
+    expect(foreign.named("failed")).toEqual(["index-ledger"]);
+  });
+
   test("an index whose alias is gone is told, and is not made", async () => {
     const { search } = aliasesOf("reticent", fingerprint);
     const act = (actions: object[]) => qdrantCall("POST", "/collections/aliases", { actions });
@@ -420,7 +440,7 @@ function suite(): void {
     });
     const trust = `${testPolicy["trust.yaml"]}  openai/hashed: { floor: 0.02, threshold: 0.2, origin: chosen for tests }\n`;
     const folder = policyFolder({ ...policy, "trust.yaml": trust });
-    const key = join(dataDir, "..", "doctor-openai-key");
+    const key = join(dataDir, "..", "openai-key");
     writeFileSync(key, "sk-in-a-file-1234\n");
     onTestFinished(() => {
       folder.remove();

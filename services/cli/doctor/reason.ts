@@ -76,7 +76,11 @@ function reasonOfOne(error: Error): string | undefined {
     return redisErrors[word] ?? `the server answers with an error${word === "" ? "" : ` (${word})`}`;
   }
   // As ioredis and this project's own connections say it.
-  if (/^(Command|Socket) timed out|^connect ETIMEDOUT|no answer within \d+ ms$|^Socket timeout/.test(error.message))
+  if (
+    /^(Command|Socket) timed out|^connect ETIMEDOUT|no answer within \d+ ms$|^no whole answer in |^Socket timeout/.test(
+      error.message,
+    )
+  )
     return "no answer in time";
   if (error.message === "Connection is closed.") return "the connection was cut";
   if (error.message.startsWith("Protocol error")) return "what answers there is no Redis";

@@ -13,6 +13,8 @@ const names = [
   "index-vectors",
   "index-payload-indexes",
   "index-strict-mode",
+  "index-ledger",
+  "index-filled",
   "index-points",
 ] as const;
 
@@ -88,7 +90,42 @@ export function checkIndex(context: Context, models: Handle<ModelsInUse>, ledger
     aspect(found, "payload-indexes", "all there, and tenant's is made for tenants"),
   );
   judged("index-strict-mode", (found) => aspect(found, "strict-mode", "on: no filter over a field without an index"));
+  checkFilling(context, collections, ledger);
   checkPoints(context, collections, ledger);
+}
+
+/** `index-ledger` and `index-filled`: whether the collections are this ledger's, and hold what is live. */
+function checkFilling(
+  { examination }: Context,
+  collections: Handle<CollectionsLook>,
+  ledger: Handle<LedgerFacts>,
+): void {
+  examination.check({
+    name: "index-ledger",
+    needs: [collections, ledger],
+    advice: "",
+    look: ({ ledgers }, { id }) => {
+      if (ledgers.length === 0 || id === undefined) return ok("the ledger has no name to compare");
+      const foreign = ledgers.find((one) => one !== id);
+      if (foreign === undefined) return ok(`filled from ${id}`);
+      return failed(
+        `filled from the ledger ${foreign}, and RETICENT_REDIS_URL leads to ${id}: that was emptied or exchanged, or is another one`,
+        "bring the ledger back; who means it deletes the collections (docs/decisions/0023)",
+      );
+    },
+  });
+  examination.check({
+    name: "index-filled",
+    needs: [collections],
+    advice: "",
+    look: ({ isFilled }) =>
+      isFilled
+        ? ok("known to hold what is live")
+        : warning(
+            "not known to hold what is live: questions are answered with 503 reindexing until it is",
+            "let a worker run: it fills the index from the ledger",
+          ),
+  });
 }
 
 async function lookAtServer(at: QdrantLook, place: string): Promise<Found<QdrantLook>> {
