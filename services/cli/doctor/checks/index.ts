@@ -129,9 +129,12 @@ function checkFilling(
 }
 
 async function lookAtServer(at: QdrantLook, place: string): Promise<Found<QdrantLook>> {
-  const start = performance.now();
+  let start = 0;
   let version: string;
   try {
+    // The second answer's time: the first one's is that of a connection.
+    await at.version();
+    start = performance.now();
     version = await at.version();
   } catch (error) {
     return failed(`${place}: ${reasonOf(error)}`, "start the server, or correct RETICENT_QDRANT_URL");
