@@ -343,7 +343,7 @@ function suite(): void {
     const stored = await admin.hgetallBuffer(probes);
     const [[name, vector] = missing()] = Object.entries(stored);
     const drifted = await withFault(
-      () => admin.hset(probes, name, Buffer.from(vector).reverse()),
+      () => admin.hset(probes, name, Buffer.from(vector.toReversed())),
       () => admin.hset(probes, name, vector),
     );
     expect(drifted.named("failed")).toEqual(["probe-vectors"]);
