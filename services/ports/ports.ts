@@ -25,6 +25,14 @@ export interface ServiceQueue extends JobQueue {
   isReachable?(): boolean;
 }
 
+/** What the store behind the ledger can lose of what was acknowledged. */
+export interface LedgerDurability {
+  /** `strict`: nothing. `relaxed`: what {@link warnings} say. */
+  readonly durability: "strict" | "relaxed";
+  /** One line each. */
+  readonly warnings: readonly string[];
+}
+
 /** The adapters that a service runs on. */
 export interface Ports {
   readonly ledger: Ledger;
@@ -44,6 +52,8 @@ export interface Ports {
   readonly traces: TraceStore;
   readonly recheck: Recheck;
   readonly clock: Clock;
+  /** Asks the store behind the ledger. @throws AppError `ledger-unavailable` */
+  readonly durability: () => Promise<LedgerDurability>;
   /** Housekeeping after each sweep of the reconciler. */
   readonly maintain?: () => void;
   /** Closes everything that `openPorts` opened, in the reverse order. */

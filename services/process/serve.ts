@@ -118,6 +118,8 @@ async function registerRoutes(
     isClosing,
     isWritable: written.isWritable,
     answers: duties.answers,
+    durability: ports.durability,
+    lostTraces: (tenant) => traces.lost(tenant),
     ...(queue?.isReachable === undefined ? {} : { isQueueReachable: () => queue.isReachable?.() ?? true }),
     ...(catchUp === undefined ? {} : { catchUp }),
   });

@@ -291,6 +291,28 @@ function suite(): void {
     await admin.call("ACL", "DELUSER", "reticent");
   });
 
+  test("a service on it shows in /v1/status what its ledger can lose, and nothing that counts all tenants", async () => {
+    const shown = async (changes = {}) => {
+      const service = await startService(parseConfig(env(changes)));
+      const claims = { tenant: "one", user: "wendy", groups: ["writers"], agents: [], ttlS: 600, audience: "reticent" };
+      const headers = { authorization: `Bearer ${await signToken({ dataDir, ...claims })}` };
+      const answer: unknown = await (await fetch(`${service.url}/v1/status`, { headers })).json();
+      const { ledger, queue, traces } = answer as Readonly<Record<string, unknown>>;
+      await service.close();
+      return { ledger, queue, traces };
+    };
+    const rest = { queue: { reachable: true }, traces: { lost: 0 } };
+    expect(await shown()).toEqual({ ledger: { durability: "strict", warnings: [] }, ...rest });
+    await admin.config("SET", "appendfsync", "no");
+    try {
+      const warnings = [expect.stringContaining('appendfsync must be "always" and is "no"')];
+      const relaxed = await shown({ RETICENT_LEDGER_DURABILITY: "relaxed" });
+      expect(relaxed).toEqual({ ledger: { durability: "relaxed", warnings }, ...rest });
+    } finally {
+      await admin.config("SET", "appendfsync", "always");
+    }
+  });
+
   test("a mixture is looked at as what it is: the ledger's file, traces on Redis, the index on Qdrant", async () => {
     const mixed = await look(env({ RETICENT_LEDGER: "sqlite", RETICENT_QUEUE: "local", RETICENT_TRACES: "redis" }));
     expect(mixed).toMatchObject({ code: 0 });
