@@ -20,9 +20,11 @@ export interface QueueEvents {
   readonly onError: (key: DocumentKey | undefined, error: unknown) => void;
 }
 
-/** A queue, and whether wake-ups get through to it; absent where it is in this process. */
+/** A queue, and whether wake-ups get through to it; that is absent where it is in this process. */
 export interface ServiceQueue extends JobQueue {
   isReachable?(): boolean;
+  /** Wake-ups of this process that did not get through since its start. */
+  failedWakes?(): number;
 }
 
 /** What the store behind the ledger can lose of what was acknowledged. */
