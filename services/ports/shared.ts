@@ -17,7 +17,7 @@ const indexingConcurrency = 4;
 
 /** Opens ledger, content store and probes on Redis. @throws ConfigError for a server that must not hold a ledger; AppError `ledger-unavailable` */
 export async function openSharedStore(
-  { url, durability }: RedisConfig,
+  { url, durability, namespace }: RedisConfig,
   clock: Clock,
   closers: Closers,
   onError: (error: unknown) => void,
@@ -25,6 +25,7 @@ export async function openSharedStore(
   const opened = await openRedisLedger({
     url,
     clock,
+    namespace,
     durability: durability === "relaxed" ? "relaxed" : "strict",
     onError,
   }).catch((error: unknown) => {
@@ -43,12 +44,13 @@ export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledge
 
 /** Opens the index on Qdrant. @throws AppError `index-unavailable`, also for a server that is too old */
 export async function openSharedIndex(
-  { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
+  { url, apiKey, namespace, exactChunks, isApproximateAllowed }: QdrantConfig,
   model: EmbeddingModel,
   timeoutMs: number,
 ): Promise<VectorIndex> {
   return openQdrantIndex({
     url,
+    prefix: namespace,
     model,
     timeoutMs,
     ...(apiKey === undefined ? {} : { apiKey }),
@@ -58,18 +60,20 @@ export async function openSharedIndex(
 
 /** Opens traces and feedback on Redis. */
 export async function openSharedTraces(
-  { url }: RedisConfig,
+  { url, namespace }: RedisConfig,
   { traceRetention }: Pick<ServiceConfig, "traceRetention">,
   clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<TraceStore> {
-  return openRedisTraceStore({ url, clock, retention: traceRetention, onError });
+  return openRedisTraceStore({ url, prefix: `${namespace}-traces`, clock, retention: traceRetention, onError });
 }
 
 /** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
-export async function openSharedQueue({ queueUrl }: RedisConfig, events: QueueEvents): Promise<ServiceQueue> {
+export async function openSharedQueue({ queueUrl, namespace }: RedisConfig, events: QueueEvents): Promise<ServiceQueue> {
   const queue = await openBullQueue({
     url: queueUrl,
+    // In braces, so that a cluster keeps the queue in one slot.
+    prefix: `{${namespace}}`,
     concurrency: indexingConcurrency,
     maxAttempts: 5,
     backoffMs: 200,
