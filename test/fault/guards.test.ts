@@ -120,7 +120,7 @@ describe.for(stacks)("$name", (stack) => {
       const without = visibilityWithout(guard);
       const recheckAlike = makeRecheck(Object.values(readableChecks), liveGenerationCheck, without);
       expect(await leaks(scene, {})).toBe(false);
-      if (!stack.keepsCopies) expect(await leaks(scene, { isVisible: without })).toBe(false);
+      expect(await leaks(scene, { isVisible: without })).toBe(false);
       // Tenant and source are kept apart by the ledger's columns as well: this index looks past them.
       const wrapIndex = ignoringFilter;
       expect(await leaks(scene, { wrapIndex })).toBe(false);

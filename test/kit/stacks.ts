@@ -70,7 +70,8 @@ export async function openStacks(suite: string, wanted: readonly StackName[]): P
   const needsRedis = wanted.includes("full");
   if (needsRedis && !hasRedis()) sayMissingRedis(`${suite} on the full stack`);
   const qdrant = needsQdrant ? await startQdrant() : undefined;
-  if (needsQdrant && qdrant === undefined) sayMissing(`${suite} on ${wanted.filter((name) => name !== "embedded")}`);
+  if (needsQdrant && qdrant === undefined)
+    sayMissing(`${suite} on ${wanted.filter((name) => name !== "embedded").join(" and ")}`);
   const redis = needsRedis && qdrant !== undefined ? await startRedis() : undefined;
   const names = qdrant === undefined ? undefined : namespacesOn(qdrant);
   afterAll(async () => {
