@@ -69,7 +69,10 @@ export async function openSharedTraces(
 }
 
 /** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
-export async function openSharedQueue({ queueUrl, namespace }: RedisConfig, events: QueueEvents): Promise<ServiceQueue> {
+export async function openSharedQueue(
+  { queueUrl, namespace }: RedisConfig,
+  events: QueueEvents,
+): Promise<ServiceQueue> {
   const queue = await openBullQueue({
     url: queueUrl,
     // In braces, so that a cluster keeps the queue in one slot.
