@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
+import { AppError } from "#core/errors.ts";
 import type { AdapterConfig } from "#services/adapter-settings.ts";
 import { startService } from "#services/compose.ts";
 import { defaultConfig, parseConfig } from "#services/config.ts";
@@ -24,11 +25,11 @@ const removeAll = () => {
 };
 process.on("exit", removeAll);
 
-// What lies on servers cannot be erased any more when the process is told to stop.
+// What lies on servers cannot be erased any more when the process is told to stop, or when a server is away then.
 const onServers = new Set<OwnAdapters>();
 process.on("exit", () => {
   if (onServers.size === 0) return;
-  process.stderr.write(`left behind on the servers: keys and collections that begin with ${namespacePrefix}\n`);
+  process.stderr.write(`left behind on the servers: what is named with ${namespacePrefix}…\n`);
 });
 
 /** A fresh service of its own, on a free port, with a policy folder, a signing key and a data directory that go with it. */
@@ -64,8 +65,11 @@ export async function startInstance(
     rmSync(folder, { recursive: true, force: true });
     folders.delete(folder);
     if (own === undefined) return;
-    await own.erase();
-    onServers.delete(own);
+    // Without it, what was measured is as good; the end of the process says what is left.
+    await own.erase().then(
+      () => onServers.delete(own),
+      () => {},
+    );
   };
   const dataDir = join(folder, "data");
   const policyDir = join(folder, "policies");
@@ -114,9 +118,9 @@ export async function startInstance(
       },
     };
   } catch (error) {
-    // The first trouble is the one to tell: a server that is away cannot be erased either.
-    await remove().catch(() => {});
-    throw error;
+    await remove();
+    if (own === undefined || !(error instanceof AppError)) throw error;
+    throw new ServiceError(`--adapters environment: ${error.message} (${error.code})`, { cause: error });
   }
 }
 
