@@ -18,7 +18,7 @@ const indexingConcurrency = 4;
 
 /** Opens ledger, content store and probes on Redis. @throws ConfigError for a server that must not hold a ledger; AppError `ledger-unavailable` */
 export async function openSharedStore(
-  { url, durability }: RedisConfig,
+  { url, durability, namespace }: RedisConfig,
   clock: Clock,
   closers: Closers,
   onError: (error: unknown) => void,
@@ -26,6 +26,7 @@ export async function openSharedStore(
   const opened = await openRedisLedger({
     url,
     clock,
+    namespace,
     durability: durability === "relaxed" ? "relaxed" : "strict",
     onError,
   }).catch((error: unknown) => {
@@ -51,13 +52,14 @@ const shareOfDeadline = 0.8;
  * @throws AppError `index-unavailable`, also for a server that is too old; ConfigError when it was filled from another ledger
  */
 export async function openSharedIndex(
-  { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
+  { url, apiKey, namespace, exactChunks, isApproximateAllowed }: QdrantConfig,
   model: EmbeddingModel,
   deadlineMs: number,
   ledger: string | undefined,
 ): Promise<VectorIndex> {
   return openQdrantIndex({
     url,
+    prefix: namespace,
     model,
     timeoutMs: Math.floor(deadlineMs * shareOfDeadline),
     awaitsFill: true,
@@ -75,17 +77,17 @@ export async function openSharedIndex(
 
 /** Opens traces and feedback on Redis. */
 export async function openSharedTraces(
-  { url }: RedisConfig,
+  { url, namespace }: RedisConfig,
   { traceRetention }: Pick<ServiceConfig, "traceRetention">,
   clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<TraceStore> {
-  return openRedisTraceStore({ url, clock, retention: traceRetention, onError });
+  return openRedisTraceStore({ url, prefix: `${namespace}-traces`, clock, retention: traceRetention, onError });
 }
 
 /** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
 export async function openSharedQueue(
-  { queueUrl }: RedisConfig,
+  { queueUrl, namespace }: RedisConfig,
   deadlineMs: number,
   events: QueueEvents,
 ): Promise<ServiceQueue> {
@@ -93,6 +95,8 @@ export async function openSharedQueue(
     url: queueUrl,
     // A queue that hangs must not take the time in which a write that was committed is acknowledged.
     answerMs: Math.min(1_000, Math.floor(deadlineMs / 4)),
+    // In braces, so that a cluster keeps the queue in one slot.
+    prefix: `{${namespace}}`,
     concurrency: indexingConcurrency,
     maxAttempts: 5,
     backoffMs: 200,
