@@ -104,9 +104,13 @@ const environmentSchema = z
 
 /** Bad settings, all of them at once. */
 export class ConfigError extends Error {
+  /** One line each; where one variable is to blame, the line begins with it. */
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(problems.join("; "));
     this.name = "ConfigError";
+    this.problems = problems;
   }
 }
 
@@ -189,7 +193,14 @@ function readIssuers(file: string): readonly IssuerConfig[] {
   try {
     return issuersSchema.parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error).replaceAll("\n", " ") : String(error);
+    const why = issuersProblem(error);
     throw new ConfigError([`RETICENT_ISSUERS: ${file}: ${why}`]);
   }
+}
+
+/** A parser's own words would quote the file, which may be another one than was meant. */
+function issuersProblem(error: unknown): string {
+  if (error instanceof z.ZodError) return z.prettifyError(error).replaceAll("\n", " ");
+  if (error instanceof SyntaxError) return "it is not JSON";
+  return error instanceof Error && "code" in error ? `it cannot be read (${String(error.code)})` : "it cannot be read";
 }

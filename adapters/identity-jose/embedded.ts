@@ -156,5 +156,15 @@ async function makeKey(dataDir: string): Promise<void> {
   if ((await readKey(path)) === undefined) throw new Error(`${path}: vanished while it was being made`);
 }
 
+/**
+ * Looks at the key in a data directory, and makes none.
+ * @returns the file, and whether it is there; then it is a key that can sign
+ * @throws Error that names the file when it is there but is not such a key
+ */
+export async function embeddedKeyIn(dataDir: string): Promise<{ readonly file: string; readonly isThere: boolean }> {
+  const file = keyPath(dataDir);
+  return { file, isThere: (await readKey(file)) !== undefined };
+}
+
 const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;

@@ -20,7 +20,7 @@ const jwkSchema = z.looseObject({ kty: z.enum(["RSA", "EC", "OKP"]) });
 const keyFileSchema = z.object({ keys: z.array(jwkSchema).nonempty() });
 
 /** Members of a JWK that only the holder of the private key has (RFC 7518, section 6; RFC 8037). */
-const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+export const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /**
  * Opens an issuer's keys: a file is read now, a JWKS is fetched at the first token.

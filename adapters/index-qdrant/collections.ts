@@ -183,7 +183,7 @@ export class Collections {
       const search = await this.#server.describe(names.search);
       const texts = await this.#server.describe(names.texts);
       const dimensions = checkSearch(names.search, search, fingerprint);
-      checkCommon(names.texts, texts, fingerprint, textIndexes);
+      checkTexts(names.texts, texts, fingerprint);
       this.#checkLedger(names.search, search);
       this.#checkLedger(names.texts, texts);
       const open = { ...names, dimensions, stand: standOf(search, texts) };
@@ -204,10 +204,28 @@ export class Collections {
 }
 
 /** Both collections as one: whichever of them was made anew, it is another instance. */
-function standOf(search: unknown, texts: unknown): IndexStand {
+export function standOf(search: unknown, texts: unknown): IndexStand {
   const [searched, read] = [search, texts].map((one) => description.parse(one).config.metadata);
   const instance = `${searched?.instance ?? ""}/${read?.instance ?? ""}`;
   return { instance, isFilled: searched?.filled === instance };
+}
+
+/** What can be wrong with a collection: how it was made, its vectors, its payload indexes, or its strict mode. */
+export type CollectionAspect = "making" | "vectors" | "payload-indexes" | "strict-mode";
+
+/** One thing that is wrong with a collection; the message names it. */
+export interface CollectionProblem {
+  readonly aspect: CollectionAspect;
+  readonly message: string;
+}
+
+/** A collection as the server describes it, and everything that is wrong with it. */
+export interface CheckedCollection {
+  readonly problems: readonly CollectionProblem[];
+  /** Of the dense vector; `undefined` where there is none. */
+  readonly dimensions: number | undefined;
+  /** The ledger that it was filled from, where that has a name. */
+  readonly ledger: string | undefined;
 }
 
 /**
@@ -216,42 +234,63 @@ function standOf(search: unknown, texts: unknown): IndexStand {
  * @throws Error that says what is wrong
  */
 function checkSearch(name: string, described: unknown, fingerprint: string): number {
-  const { config, payload_schema } = checkCommon(name, described, fingerprint, searchIndexes);
-  const { vectors, sparse_vectors } = config.params;
-  const vector = vectors[dense];
-  if (vector === undefined) throw new Error(`collection ${name}: there is no vector ${dense}`);
-  if (vector.distance !== "Cosine") throw new Error(`collection ${name}: ${dense} is compared by ${vector.distance}`);
-  if (sparse_vectors?.[lexical]?.modifier !== "idf") {
-    throw new Error(`collection ${name}: there is no sparse vector ${lexical} with idf`);
-  }
-  if (payload_schema.tenant?.params?.is_tenant !== true) {
-    throw new Error(`collection ${name}: the index of tenant is not made for tenants`);
-  }
-  return vector.size;
+  const { problems, dimensions } = examineSearch(name, described, fingerprint);
+  const [first] = problems;
+  if (first !== undefined || dimensions === undefined) throw new Error(first?.message);
+  return dimensions;
 }
 
 /** @throws Error that says what is wrong */
-function checkCommon(
+function checkTexts(name: string, described: unknown, fingerprint: string): void {
+  const [first] = examineTexts(name, described, fingerprint).problems;
+  if (first !== undefined) throw new Error(first.message);
+}
+
+/** Everything that is wrong with a searched collection. @throws ZodError for a description of another shape */
+export function examineSearch(name: string, described: unknown, fingerprint: string): CheckedCollection {
+  const read = description.parse(described);
+  const problems = commonProblems(name, read, fingerprint, searchIndexes);
+  const wrong = (aspect: CollectionAspect, message: string): void =>
+    void problems.push({ aspect, message: `collection ${name}: ${message}` });
+  const { vectors, sparse_vectors } = read.config.params;
+  const vector = vectors[dense];
+  if (vector === undefined) wrong("vectors", `there is no vector ${dense}`);
+  else if (vector.distance !== "Cosine") wrong("vectors", `${dense} is compared by ${vector.distance}`);
+  if (sparse_vectors?.[lexical]?.modifier !== "idf") wrong("vectors", `there is no sparse vector ${lexical} with idf`);
+  if (read.payload_schema.tenant?.params?.is_tenant !== true) {
+    wrong("payload-indexes", "the index of tenant is not made for tenants");
+  }
+  return { problems, dimensions: vector?.size, ledger: read.config.metadata?.ledger ?? undefined };
+}
+
+/** Everything that is wrong with a collection of texts. @throws ZodError for a description of another shape */
+export function examineTexts(name: string, described: unknown, fingerprint: string): CheckedCollection {
+  const read = description.parse(described);
+  const problems = commonProblems(name, read, fingerprint, textIndexes);
+  return { problems, dimensions: undefined, ledger: read.config.metadata?.ledger ?? undefined };
+}
+
+function commonProblems(
   name: string,
-  described: unknown,
+  { config, payload_schema }: z.infer<typeof description>,
   fingerprint: string,
   indexes: Readonly<Record<string, { readonly type: string }>>,
-) {
-  const read = description.parse(described);
-  const { params, metadata, strict_mode_config: strict } = read.config;
-  if (params.shard_number !== 1) {
-    throw new Error(`collection ${name}: ${params.shard_number} shards, each with an idf of its own`);
-  }
-  if (metadata?.fingerprint !== fingerprint) throw new Error(`collection ${name}: it was made for another fingerprint`);
+): CollectionProblem[] {
+  const problems: CollectionProblem[] = [];
+  const wrong = (aspect: CollectionAspect, message: string): void =>
+    void problems.push({ aspect, message: `collection ${name}: ${message}` });
+  const { params, metadata, strict_mode_config: strict } = config;
+  if (params.shard_number !== 1) wrong("making", `${params.shard_number} shards, each with an idf of its own`);
+  if (metadata?.fingerprint !== fingerprint) wrong("making", "it was made for another fingerprint");
   const isStrict =
     strict?.enabled === true &&
     strict.unindexed_filtering_retrieve === false &&
     strict.unindexed_filtering_update === false;
-  if (!isStrict) throw new Error(`collection ${name}: strict mode lets filters over fields without an index through`);
+  if (!isStrict) wrong("strict-mode", "strict mode lets filters over fields without an index through");
   for (const [field, { type }] of Object.entries(indexes)) {
-    if (read.payload_schema[field]?.data_type !== type) {
-      throw new Error(`collection ${name}: the field ${field} has no index for ${type}`);
+    if (payload_schema[field]?.data_type !== type) {
+      wrong("payload-indexes", `the field ${field} has no index for ${type}`);
     }
   }
-  return read;
+  return problems;
 }

@@ -26,6 +26,9 @@ import { Server, unavailable } from "./server.ts";
 import { checkVersion } from "./version.ts";
 import { placeAccess, removeGeneration, withdraw, writeGeneration } from "./writes.ts";
 
+/** What the names of collections begin with, unless a deployment says otherwise. */
+export const defaultPrefix = "reticent";
+
 /** Where the index lies and how it is searched. */
 export interface QdrantIndexOptions {
   readonly url: string;
@@ -71,7 +74,7 @@ class QdrantIndex implements VectorIndex {
   #isClosed = false;
 
   constructor(options: QdrantIndexOptions) {
-    const { url, apiKey, timeoutMs = 10_000, prefix = "reticent", approximateAbove } = options;
+    const { url, apiKey, timeoutMs = 10_000, prefix = defaultPrefix, approximateAbove } = options;
     const { ledger, awaitsFill = false } = options;
     this.#options = options;
     this.isApproximate = approximateAbove !== undefined;

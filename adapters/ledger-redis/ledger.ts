@@ -2,7 +2,7 @@ import type { Clock } from "#core/ports/clock.ts";
 import type { PolicyRevisions } from "#core/ports/policy-revisions.ts";
 import type { ProbeStore } from "#core/ports/probes.ts";
 import { RedisConnection } from "./connection.ts";
-import { keyNames } from "./names.ts";
+import { defaultNamespace, keyNames } from "./names.ts";
 import { redisPolicyRevisions } from "./policy-revisions.ts";
 import { redisProbes } from "./probes.ts";
 import { RedisLedger } from "./redis-ledger.ts";
@@ -32,8 +32,9 @@ export interface RedisLedgerOptions {
 /**
  * ioredis takes anything else for the path of a socket, which it names in its errors, password and all; and what follows a "?" for settings that
  * count more than the ledger's own.
+ * @throws RangeError that does not repeat the URL
  */
-function assertUrl(url: string): void {
+export function assertUrl(url: string): void {
   const { protocol = "", search = "" } = URL.parse(url) ?? {};
   if (url.startsWith("/") && !url.includes("?")) return;
   if (protocol !== "redis:" && protocol !== "rediss:")
@@ -52,7 +53,7 @@ const namespacePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export async function openRedisLedger(
   options: RedisLedgerOptions,
 ): Promise<{ readonly ledger: RedisLedger; readonly probes: ProbeStore; readonly revisions: PolicyRevisions }> {
-  const { url, clock, durability = "strict", namespace = "reticent", timeoutMs = 2_000 } = options;
+  const { url, clock, durability = "strict", namespace = defaultNamespace, timeoutMs = 2_000 } = options;
   if (!namespacePattern.test(namespace))
     throw new RangeError("a namespace is one word of letters, digits, '.', '_', '-'");
   assertUrl(url);

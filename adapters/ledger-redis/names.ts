@@ -77,6 +77,9 @@ export function lexRange(
   return { min: last >= start ? `(${last}` : `[${start}`, max: `(${scope}-` };
 }
 
+/** The namespace of a deployment that names none. */
+export const defaultNamespace = "reticent";
+
 /** Every Redis key of a deployment. All of them share one hash tag, so that they lie in one slot. */
 export function keyNames(namespace: string) {
   const prefix = `{${namespace}}:`;

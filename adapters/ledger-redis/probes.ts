@@ -10,7 +10,7 @@ export function redisProbes(connection: RedisConnection, store: Store): ProbeSto
     read: (fingerprint) =>
       guarded(async () => {
         const stored = await connection.send((redis) => redis.hgetallBuffer(store.names.probes(fingerprint)));
-        return new Map(Object.entries(stored).map(([probe, bytes]) => [probe, floatsOf(bytes)]));
+        return probeVectors(stored);
       }),
     keep: (fingerprint, vectors) =>
       guarded(async () => {
@@ -19,6 +19,11 @@ export function redisProbes(connection: RedisConnection, store: Store): ProbeSto
         if (commands.length > 0) await store.write(commands);
       }),
   };
+}
+
+/** Stored probe vectors, read. @throws TypeError */
+export function probeVectors(stored: Readonly<Record<string, Buffer>>): ReadonlyMap<string, Float32Array> {
+  return new Map(Object.entries(stored).map(([probe, bytes]) => [probe, floatsOf(bytes)]));
 }
 
 function bytesOf(vector: Float32Array): Buffer {

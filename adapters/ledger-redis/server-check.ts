@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { infoOf, settingOf } from "#adapters/redis/facts.ts";
 
 /** What a ledger needs of its Redis: `strict` loses nothing that was acknowledged, `relaxed` takes what it finds. */
 export type Durability = "strict" | "relaxed";
@@ -30,8 +31,8 @@ export class UnusableRedis extends Error {
   }
 }
 
-/** A setting, the value that a ledger needs, and what another one does. */
-const needed = [
+/** A setting of a server, the value that a ledger needs, and what another one does. */
+export const neededSettings = [
   ["maxmemory-policy", "noeviction", "another policy deletes documents, tombstones and revokes when memory is full"],
   ["appendonly", "yes", "without it a restart loses what was acknowledged since the last snapshot"],
   ["appendfsync", "always", "otherwise a crash of the machine loses what was acknowledged in the last seconds"],
@@ -45,7 +46,7 @@ const needed = [
 export async function inspectServer(redis: Redis, durability: Durability): Promise<ServerFindings> {
   const info = infoOf(await redis.info());
   const settings = new Map<string, string | null>();
-  for (const [name] of needed) settings.set(name, await settingOf(redis, name));
+  for (const [name] of neededSettings) settings.set(name, await settingOf(redis, name));
   const refusals: string[] = [];
   const warnings: string[] = [];
   const role = info.get("role") ?? null;
@@ -54,10 +55,10 @@ export async function inspectServer(redis: Redis, durability: Durability): Promi
   if (role !== "master")
     refusals.push(`Redis: role is "${role ?? "unknown"}"; the ledger reads and writes the primary only`);
   if (clustered) refusals.push("Redis: cluster mode is on; all keys of a ledger are in one slot, use a single primary");
-  for (const [name, wanted, why] of needed) {
-    const found = settings.get(name) ?? null;
-    if (found === wanted) continue;
-    const line = `Redis: ${name} must be "${wanted}" and is ${found === null ? "not told" : `"${found}"`}; ${why}`;
+  for (const [name] of neededSettings) {
+    const problem = settingProblem(name, settings.get(name) ?? null);
+    if (problem === undefined) continue;
+    const line = `Redis: ${problem}`;
     if (durability === "strict") refusals.push(line);
     else warnings.push(line);
   }
@@ -75,23 +76,12 @@ export async function inspectServer(redis: Redis, durability: Durability): Promi
   };
 }
 
-/** A setting, or `null` when the server does not know it or does not let this user ask. */
-async function settingOf(redis: Redis, name: string): Promise<string | null> {
-  try {
-    const reply: unknown = await redis.config("GET", name);
-    const value: unknown = Array.isArray(reply) ? reply[1] : undefined;
-    return typeof value === "string" ? value : null;
-  } catch (error) {
-    // Refused by the server, as hosted ones do. Anything else is no answer at all.
-    if (error instanceof Error && error.name === "ReplyError") return null;
-    throw error;
-  }
-}
-
-function infoOf(text: string): ReadonlyMap<string, string> {
-  const lines = text.split("\r\n").flatMap((line): [string, string][] => {
-    const colon = line.indexOf(":");
-    return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]];
-  });
-  return new Map(lines);
+/**
+ * What is wrong with a setting of {@link neededSettings}, in one line; `undefined` when it is as a ledger needs it.
+ * @param found `null`: the server does not say
+ */
+export function settingProblem(name: (typeof neededSettings)[number][0], found: string | null): string | undefined {
+  const [, wanted, why] = neededSettings.find(([one]) => one === name) ?? [];
+  if (found === wanted) return undefined;
+  return `${name} must be "${wanted}" and is ${found === null ? "not told" : `"${found}"`}; ${why}`;
 }

@@ -8,7 +8,7 @@ import type { KeyNames } from "./names.ts";
 import { type Command, command } from "./script.ts";
 
 /** Changes with every change of what the keys hold. */
-const storeFormat = 1;
+export const storeFormat = 1;
 
 /** What the whole deployment agrees on, in one key that every write compares. */
 export interface Registry {
@@ -42,6 +42,12 @@ export function isKnown({ fingerprints, learning }: Registry, fingerprint: strin
 export interface ReadRegistry {
   readonly word: string;
   readonly registry: Registry;
+}
+
+/** The registry's key, read. @throws Error for a value that this program did not write */
+export function readRegistry(value: string): ReadRegistry {
+  const [word, json] = splitValue(value);
+  return { word, registry: registrySchema.parse(JSON.parse(json)) };
 }
 
 /**
@@ -198,8 +204,7 @@ export class Store {
 
   #identify(found: string | null): ReadRegistry {
     if (found === null) throw unavailable("the store is gone: Redis was emptied");
-    const [word, json] = splitValue(found);
-    const registry = registrySchema.parse(JSON.parse(json));
+    const { word, registry } = readRegistry(found);
     this.#id ??= registry.id;
     if (registry.id !== this.#id) throw unavailable("the store is another one than before");
     return { word, registry };

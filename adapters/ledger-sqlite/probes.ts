@@ -5,7 +5,8 @@ import { AppError } from "#core/errors.ts";
 import type { ProbeStore } from "#core/ports/probes.ts";
 import { textOf } from "./rows.ts";
 
-const schemaVersion = 1;
+/** Changes with every change of the table. */
+export const probesSchemaVersion = 1;
 const schema = `
   -- f32, little-endian.
   CREATE TABLE probes (
@@ -18,12 +19,11 @@ const schema = `
 
 /** Probe vectors in the ledger's database, which is what a backup takes along with the documents' own. */
 export function openSqliteProbes(database: DatabaseSync): ProbeStore {
-  ensureSchema(database, "probes", schemaVersion, schema);
-  const select = database.prepare("SELECT probe, vector FROM probes WHERE fingerprint = ?");
+  ensureSchema(database, "probes", probesSchemaVersion, schema);
+  const read = readProbes(database);
   const insert = database.prepare("INSERT OR IGNORE INTO probes (fingerprint, probe, vector) VALUES (?, ?, ?)");
   return {
-    read: async (fingerprint) =>
-      guarded(() => new Map(select.all(fingerprint).map((row) => [textOf(row.probe), floatsOf(row.vector)]))),
+    read: async (fingerprint) => guarded(() => read(fingerprint)),
     keep: async (fingerprint, vectors) =>
       guarded(() =>
         transaction(database, () => {
@@ -31,6 +31,12 @@ export function openSqliteProbes(database: DatabaseSync): ProbeStore {
         }),
       ),
   };
+}
+
+/** Reads the probe vectors of a fingerprint from a database that has the table, and writes nothing. */
+export function readProbes(database: DatabaseSync): (fingerprint: string) => ReadonlyMap<string, Float32Array> {
+  const select = database.prepare("SELECT probe, vector FROM probes WHERE fingerprint = ?");
+  return (fingerprint) => new Map(select.all(fingerprint).map((row) => [textOf(row.probe), floatsOf(row.vector)]));
 }
 
 function bytesOf(vector: Float32Array): Uint8Array {

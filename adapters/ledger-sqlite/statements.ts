@@ -12,7 +12,8 @@ const isNotLive = `
     SELECT 1 FROM generations g
     WHERE g.tenant = d.tenant AND g.source = d.source AND g.id = d.id
       AND g.fingerprint = :fingerprint AND g.generation = d.wanted_generation AND g.state = 'live')`;
-const isLagging = `${isUnsettled} AND ${isNotLive}`;
+/** Where a document `d` is to be indexed under `:fingerprint` and is not. */
+export const isLagging = `${isUnsettled} AND ${isNotLive}`;
 // NULL, and so not true, where no copy was noted.
 const copyLags = `
   EXISTS (

@@ -15,8 +15,10 @@ export interface BullQueue extends JobQueue {
   health(): QueueHealth;
 }
 
-const queueName = "wake-ups";
-const defaultPrefix = "{reticent}";
+/** Name of the queue in BullMQ. */
+export const queueName = "wake-ups";
+/** What its keys begin with, unless a deployment says otherwise. */
+export const defaultPrefix = "{reticent}";
 /** Finished jobs' events; nothing of this program reads them. */
 const eventsKept = 100;
 

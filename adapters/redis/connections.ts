@@ -29,6 +29,27 @@ export function workingConnection(url: string): Redis {
   });
 }
 
+/**
+ * A connection for a few questions, which never tries to come back. It is not opened yet, and whoever opens it disconnects it.
+ * @param onError told what is wrong: the rejection of `connect` only says that there is no connection
+ */
+export function lookingConnection(url: string, answerMs: number, onError: (error: unknown) => void): Redis {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectionName: "reticent-doctor",
+    disableClientInfo: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: answerMs,
+    socketTimeout: answerMs,
+    connectTimeout: answerMs,
+    retryStrategy: () => null,
+  });
+  redis.on("error", onError);
+  return redis;
+}
+
 /** Waits until a connection is usable, or for the given time. @returns whether it is */
 export async function readyWithin(redis: Redis, ms: number): Promise<boolean> {
   if (redis.status === "ready") return true;

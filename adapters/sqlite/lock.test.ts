@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { DataDirectoryInUse, lockDataDirectory } from "./lock.ts";
+import { DataDirectoryInUse, isDirectoryInUse, lockDataDirectory } from "./lock.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -24,6 +24,19 @@ test("a data directory has one owner, and is free again after its release", () =
   lock.release();
   lock.release();
   lockDataDirectory(dir).release();
+});
+
+test("whether a directory is in use is seen without taking it, and without making anything in it", () => {
+  const dir = folder();
+  expect(isDirectoryInUse(dir)).toBe(false);
+  expect(readdirSync(dir)).toEqual([]);
+  const lock = lockDataDirectory(dir);
+  const files = readdirSync(dir);
+  expect(isDirectoryInUse(dir)).toBe(true);
+  lock.release();
+  const before = readdirSync(dir);
+  expect(isDirectoryInUse(dir)).toBe(false);
+  expect([files, readdirSync(dir)]).toEqual([expect.arrayContaining(["lock.db"]), before]);
 });
 
 test.skipIf(process.platform === "win32")(

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeDataDirectory } from "./data-directory.ts";
@@ -8,6 +9,9 @@ export interface DataDirectoryLock {
   /** Gives the directory free; a second call does nothing. */
   release(): void;
 }
+
+/** Longer than anybody looks whether a directory is in use ({@link isDirectoryInUse}): a start must not be refused because of that, ms. */
+const glanceMs = 100;
 
 /** The open locks of this process. A database that nothing refers to is collected, and its lock goes with it. */
 const held = new Set<DatabaseSync>();
@@ -33,7 +37,7 @@ export function lockDataDirectory(dir: string): DataDirectoryLock {
   const file = join(dir, "lock.db");
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(file, { timeout: 0 });
+    database = new DatabaseSync(file, { timeout: glanceMs });
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
@@ -47,6 +51,26 @@ export function lockDataDirectory(dir: string): DataDirectoryLock {
       if (held.delete(owned)) owned.close();
     },
   };
+}
+
+/**
+ * Whether somebody owns a data directory, without taking it and without writing anything.
+ * @returns false also for a directory that nobody ever took
+ * @throws Error of `node:sqlite` when the lock's own file is damaged or cannot be read
+ */
+export function isDirectoryInUse(dir: string): boolean {
+  const file = join(dir, "lock.db");
+  if (!existsSync(file)) return false;
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 0 });
+  try {
+    database.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    database.close();
+  }
 }
 
 /** SQLITE_BUSY, or SQLITE_LOCKED for a connection of the same process. */

@@ -34,6 +34,9 @@ const steps: readonly string[] = [
   "CREATE INDEX IF NOT EXISTS traces_of_tenant ON traces (tenant, sequence);",
 ];
 
+/** The version of a trace file that this program writes, as `user_version`. */
+export const traceFileVersion = steps.length;
+
 /**
  * Brings a trace file to the present version, in one transaction.
  * @throws Error when a newer program wrote it: better no start than judgements that are silently left out

@@ -66,7 +66,7 @@ export function makePolicyAgreement({ revisions, policy }: PolicyAgreementOption
 }
 
 /** One name for everything in the folder that decides an answer: access and trust. */
-function policyRevision(policy: Pick<Policy, "lastGood">): string {
+export function policyRevision(policy: Pick<Policy, "lastGood">): string {
   const { revision, trustRevision } = policy.lastGood();
   return `${revision}-${trustRevision}`;
 }

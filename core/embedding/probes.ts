@@ -29,10 +29,23 @@ export async function probeDrift(embedder: Embedder, store: ProbeStore): Promise
   const { fingerprint } = embedder.model;
   const now = await probesOf((texts, purpose) => embedder.embed(texts, purpose));
   const stored = await store.read(fingerprint);
-  let drift = 0;
-  for (const [probe, vector] of now) drift = Math.max(drift, distance(vector, stored.get(probe) ?? vector));
+  const drift = driftOf(now, stored);
   if (drift <= toleratedDrift && [...now.keys()].some((probe) => !stored.has(probe)))
     await store.keep(fingerprint, now);
+  return drift;
+}
+
+/**
+ * The same distance, without storing anything: a probe that is not stored says nothing.
+ * @throws AppError `embedder-unavailable`
+ */
+export async function driftFrom(embed: Embedder["embed"], stored: ReadonlyMap<string, Float32Array>): Promise<number> {
+  return driftOf(await probesOf(embed), stored);
+}
+
+function driftOf(now: ReadonlyMap<string, Float32Array>, stored: ReadonlyMap<string, Float32Array>): number {
+  let drift = 0;
+  for (const [probe, vector] of now) drift = Math.max(drift, distance(vector, stored.get(probe) ?? vector));
   return drift;
 }
 

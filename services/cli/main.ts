@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
   token: { about: "sign a token with the embedded key", load: () => import("./token.ts") },
   sync: { about: "send a folder of documents to the indexer", load: () => import("./sync/sync.ts") },
   ask: { about: "ask the running service", load: () => import("./ask.ts") },
+  doctor: { about: "look at every setting and dependency of a deployment", load: () => import("./doctor/doctor.ts") },
   policy: { about: "policy check: find every mistake in a policy folder", load: () => import("./policy.ts") },
   calibrate: {
     about: "fit the confidence on judged questions, or on documents",

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DataDirectoryUnusable } from "#adapters/sqlite/data-directory.ts";
+import { DataDirectoryUnusable, makeDataDirectory } from "#adapters/sqlite/data-directory.ts";
 import { UnusableFile } from "#adapters/sqlite/file-error.ts";
 import { type DataDirectoryLock, lockDataDirectory } from "#adapters/sqlite/lock.ts";
 import { ConfigError } from "#services/config.ts";
@@ -22,6 +22,16 @@ export const ledgerAdvice = "restore the data directory from a backup, or move i
 export function takeDataDirectory(dir: string): DataDirectoryLock {
   try {
     return lockDataDirectory(dir);
+  } catch (error) {
+    throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
+  }
+}
+
+/** Makes a data directory that is missing, for a process that keeps nothing there but its signing key. @throws ConfigError */
+export function needDataDirectory(dir: string): void {
+  if (existsSync(dir)) return;
+  try {
+    makeDataDirectory(dir);
   } catch (error) {
     throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
   }

@@ -13,7 +13,7 @@ import { recheck } from "#core/retrieval/recheck.ts";
 import type { RedisConfig } from "#services/adapter-settings.ts";
 import { ConfigError, type ServiceConfig } from "#services/config.ts";
 import { Closers } from "./closers.ts";
-import { takeDataDirectory } from "./data-directory.ts";
+import { needDataDirectory, takeDataDirectory } from "./data-directory.ts";
 import { openEmbeddedQueue, openEmbeddedStore, openEmbeddedTraces } from "./embedded.ts";
 import { openEmbedder } from "./embedders.ts";
 import type { Ports } from "./ports.ts";
@@ -61,6 +61,7 @@ export async function openPorts(
       ? openSharedTraces(redisOf(config), config, clock, onTrouble)
       : openEmbeddedTraces(config, clock));
     closers.add(() => traces.close());
+    if (config.issuers.length === 0) needDataDirectory(config.dataDir);
     const issuers = config.issuers.length > 0 ? config.issuers : [await embeddedIssuer(config.dataDir)];
     const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
     return {
