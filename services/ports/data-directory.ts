@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DataDirectoryUnusable } from "#adapters/sqlite/data-directory.ts";
+import { DataDirectoryUnusable, makeDataDirectory } from "#adapters/sqlite/data-directory.ts";
 import { UnusableFile } from "#adapters/sqlite/file-error.ts";
 import { type DataDirectoryLock, lockDataDirectory } from "#adapters/sqlite/lock.ts";
 import { ConfigError } from "#services/config.ts";
@@ -18,10 +18,19 @@ export function traceFile(dataDir: string): string {
 /** What a person can do about a ledger file that cannot be used. */
 export const ledgerAdvice = "restore the data directory from a backup, or move it away and send the documents again";
 
-/** @throws DataDirectoryInUse, ConfigError, UnusableFile */
+/** Takes the directory for this process alone. @throws DataDirectoryInUse, ConfigError, UnusableFile */
 export function takeDataDirectory(dir: string): DataDirectoryLock {
+  return namingSetting(() => lockDataDirectory(dir));
+}
+
+/** Makes the directory where it is missing; one that is there, read-only perhaps, stays as it is. @throws ConfigError */
+export function shareDataDirectory(dir: string): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) namingSetting(() => makeDataDirectory(dir));
+}
+
+function namingSetting<T>(open: () => T): T {
   try {
-    return lockDataDirectory(dir);
+    return open();
   } catch (error) {
     throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
   }
