@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { run } from "#services/cli/eval/eval.ts";
+import { closedPort } from "#test/kit/closed-port.ts";
 import { openStacks, type Stack } from "#test/kit/stacks.ts";
 
 // The same evaluation on other adapters, and what it answers there.
@@ -89,7 +90,10 @@ test("settings of adapters that do not fit together are told before anything is 
 });
 
 test("a server that is away ends the evaluation with one line that says which", async () => {
-  const nowhere = { RETICENT_INDEX: "qdrant", RETICENT_QDRANT_URL: "http://127.0.0.1:9" };
+  const nowhere = { RETICENT_INDEX: "qdrant", RETICENT_QDRANT_URL: `http://127.0.0.1:${await closedPort()}` };
   const { code, stderr } = await command([set, "--adapters", "environment"], nowhere);
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/^reticent eval: .*\(index-unavailable\)\n$/)]);
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^reticent eval: RETICENT_QDRANT_URL: .*ECONNREFUSED.*\n$/),
+  ]);
 });

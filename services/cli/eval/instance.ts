@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
-import { AppError } from "#core/errors.ts";
 import type { AdapterConfig } from "#services/adapter-settings.ts";
 import { startService } from "#services/compose.ts";
 import { defaultConfig, parseConfig } from "#services/config.ts";
+import { UnusableServer } from "#services/ports/unusable-server.ts";
 import { namespacePrefix, type OwnAdapters, underOwnName } from "./adapters.ts";
 import { Api, ServiceError } from "./api.ts";
 import { type MappedDocument, type MappedUser, ownGroups } from "./mapping.ts";
@@ -119,8 +119,7 @@ export async function startInstance(
     };
   } catch (error) {
     await remove();
-    if (own === undefined || !(error instanceof AppError)) throw error;
-    throw new ServiceError(`--adapters environment: ${error.message} (${error.code})`, { cause: error });
+    throw error instanceof UnusableServer ? new ServiceError(error.message, { cause: error }) : error;
   }
 }
 
