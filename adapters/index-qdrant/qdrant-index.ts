@@ -184,6 +184,13 @@ class QdrantIndex implements VectorIndex {
     });
   }
 
+  async check(): Promise<void> {
+    return this.#run(async () => {
+      this.#collections.forget();
+      await this.#toSearch(this.#options.model.fingerprint);
+    });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
   }

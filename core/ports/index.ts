@@ -212,6 +212,11 @@ export interface VectorIndex {
    * they are removed, for requests that are under way.
    */
   withdraw?(key: DocumentKey, below: number, fingerprint: string): Promise<void>;
+  /**
+   * Asks the server behind the index whether it can be searched. Absent = there is none, and the index can be searched as long as it is open.
+   * @throws AppError `index-unavailable`
+   */
+  check?(): Promise<void>;
   /** True when the deployment chose approximate search, for large selections: non-interference is then statistical. Absent = false. */
   readonly isApproximate?: boolean;
   close(): Promise<void>;

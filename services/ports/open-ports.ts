@@ -108,7 +108,7 @@ async function openStore(
     return openSharedIndex(qdrant, model, deadlineMs);
   };
   if (adapters.ledger === "redis") {
-    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble);
+    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble, deadlineMs);
     return { ...store, openIndex: openShared };
   }
   const store = await openEmbeddedStore(dataDir, clock, closers);

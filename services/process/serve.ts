@@ -18,6 +18,7 @@ import { type WatchedLedger, watchWrites } from "#services/indexer/write-health.
 import { logModel } from "#services/log.ts";
 import type { Ports, ServiceQueue } from "#services/ports/ports.ts";
 import { queryApp } from "#services/query/app.ts";
+import { watchQuestions } from "#services/query/question-health.ts";
 import { healthRoutes } from "#services/query/routes/health.ts";
 import { follow } from "./follow.ts";
 import { type Duties, dutiesOf } from "./roles.ts";
@@ -108,6 +109,7 @@ async function registerRoutes(
   await app.register(authPlugin, { verifier, ledger });
   await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
   const catchUp = catchUpOf(process);
+  const questions = watchQuestions();
   if (catchUp !== undefined) await app.register(inStepPlugin, { catchUp });
   await app.register(bodyBudgetPlugin);
   await app.register(healthRoutes, {
@@ -116,6 +118,8 @@ async function registerRoutes(
     clock,
     isClosing,
     isWritable: written.isWritable,
+    isEmbedding: questions.isEmbedding,
+    ...(index.check === undefined ? {} : { checkIndex: () => index.check?.() ?? Promise.resolve() }),
     answers: duties.answers,
     ...(queue?.isReachable === undefined ? {} : { isQueueReachable: () => queue.isReachable?.() ?? true }),
     ...(catchUp === undefined ? {} : { catchUp }),
@@ -123,7 +127,7 @@ async function registerRoutes(
   if (duties.answers) {
     const retrieve = makeRetrieve({
       policy,
-      embedder: () => models.answering(),
+      embedder: () => questions.watched(models.answering()),
       index,
       ledger,
       recheck: ports.recheck,
