@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FailingHouse, failingHouse, goThrough } from "#test/kit/failing-house.ts";
 import { redisFaults } from "#test/kit/failing-redis.ts";
 import { healthy } from "#test/kit/failure-table.ts";
@@ -26,12 +26,16 @@ describeRedis(
           // To ask for one key and to be told that there is none is what a trace looks like that was erased.
           const gone = dependency === "traces" && fault === redisFaults["answers with nothing"];
           const otherwise = gone ? { trace: { status: 404, code: "not-found" } } : {};
-          await goThrough(house, dependency, { begin: () => proxy.begin(fault), end: () => proxy.end() }, otherwise);
+          expect(
+            await goThrough(house, dependency, { begin: () => proxy.begin(fault), end: () => proxy.end() }, otherwise),
+          ).toEqual([]);
         });
       }
       test(`gives the same answers as ever while ${whose} server is slow`, async () => {
         const proxy = house.redis[dependency];
-        await goThrough(house, dependency, { begin: () => proxy.begin("slow"), end: () => proxy.end() }, healthy);
+        expect(
+          await goThrough(house, dependency, { begin: () => proxy.begin("slow"), end: () => proxy.end() }, healthy),
+        ).toEqual([]);
       });
     }
   },
