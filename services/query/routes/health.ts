@@ -85,7 +85,8 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
       if (codes.every((told) => told !== code && told !== "embedding-drift")) codes.push(code);
     }
     // The next question may find it well again, so that it has to come here.
-    if (options.isEmbedding?.() === false && !codes.includes("embedder-unavailable")) codes.push("embedder-unavailable");
+    if (options.isEmbedding?.() === false && !codes.includes("embedder-unavailable"))
+      codes.push("embedder-unavailable");
     try {
       const entry = policy.current().trust.models.get(model.name);
       if (entry === undefined) throw new AppError("policy-unavailable");
