@@ -114,7 +114,7 @@ async function openStore(
     return openSharedIndex(qdrant, model, deadlineMs, storeId);
   };
   if (adapters.ledger === "redis") {
-    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble);
+    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble, deadlineMs);
     return { ...store, openIndex: (model) => openShared(model, store.ledger.storeId) };
   }
   const store = await openEmbeddedStore(dataDir, clock, closers);

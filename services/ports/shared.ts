@@ -16,18 +16,23 @@ import type { Ports, QueueEvents, ServiceQueue } from "./ports.ts";
 /** Documents that one process indexes at the same time: while one is embedded, another one is read or written. */
 const indexingConcurrency = 4;
 
+/** A server that hangs is named as what failed: its requests end before the deadline of the request that they are for. */
+const shareOfDeadline = 0.8;
+
 /** Opens ledger, content store and probes on Redis. @throws ConfigError for a server that must not hold a ledger; AppError `ledger-unavailable` */
 export async function openSharedStore(
   { url, durability, namespace }: RedisConfig,
   clock: Clock,
   closers: Closers,
   onError: (error: unknown) => void,
+  deadlineMs = Number.POSITIVE_INFINITY,
 ): Promise<Pick<Ports, "probes"> & Required<Pick<Ports, "revisions">> & { readonly ledger: OpenRedisLedger }> {
   const opened = await openRedisLedger({
     url,
     clock,
     namespace,
     durability: durability === "relaxed" ? "relaxed" : "strict",
+    timeoutMs: Math.min(2_000, Math.floor(deadlineMs * shareOfDeadline)),
     onError,
   }).catch((error: unknown) => {
     if (!(error instanceof UnusableRedis)) throw error;
@@ -42,9 +47,6 @@ export async function openSharedStore(
 
 /** A ledger on Redis, with what it says of its server. */
 export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledger"];
-
-/** A server that hangs is named as what failed: its requests end before the deadline of the request that they are for. */
-const shareOfDeadline = 0.8;
 
 /**
  * Opens the index on Qdrant.

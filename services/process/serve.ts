@@ -19,6 +19,7 @@ import { type WatchedLedger, watchWrites } from "#services/indexer/write-health.
 import { logAudit, logModel } from "#services/log.ts";
 import type { Ports, ServiceQueue } from "#services/ports/ports.ts";
 import { queryApp } from "#services/query/app.ts";
+import { watchQuestions } from "#services/query/question-health.ts";
 import { healthRoutes } from "#services/query/routes/health.ts";
 import { follow } from "./follow.ts";
 import { type Duties, dutiesOf } from "./roles.ts";
@@ -109,6 +110,7 @@ async function registerRoutes(
   await app.register(authPlugin, { verifier, ledger });
   await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
   const catchUp = catchUpOf(process);
+  const questions = watchQuestions();
   if (catchUp !== undefined) await app.register(inStepPlugin, { catchUp });
   await app.register(bodyBudgetPlugin);
   await app.register(healthRoutes, {
@@ -117,6 +119,8 @@ async function registerRoutes(
     clock,
     isClosing,
     isWritable: written.isWritable,
+    isEmbedding: questions.isEmbedding,
+    ...(index.check === undefined ? {} : { checkIndex: () => index.check?.(fingerprint()) ?? Promise.resolve() }),
     answers: duties.answers,
     ...(queue?.isReachable === undefined ? {} : { isQueueReachable: () => queue.isReachable?.() ?? true }),
     ...(catchUp === undefined ? {} : { catchUp }),
@@ -124,7 +128,7 @@ async function registerRoutes(
   if (duties.answers) {
     const retrieve = makeRetrieve({
       policy,
-      embedder: () => models.answering(),
+      embedder: () => questions.watched(models.answering()),
       index,
       ledger,
       recheck: ports.recheck,
