@@ -3,7 +3,6 @@ import { parseArgs } from "node:util";
 import { startService } from "#services/compose.ts";
 import { parseConfig } from "#services/config.ts";
 import type { Role } from "#services/process/roles.ts";
-import { startErrorOf } from "#services/process/start-error.ts";
 
 const helpOf: Readonly<Record<Role, string>> = {
   all: `usage: reticent serve
@@ -36,7 +35,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /**
  * A process of the given role, until a signal says stop. Exit code 0 after a clean shutdown.
- * @throws StartError when something is away that it cannot do without: whoever started it is to start it again
+ * @throws UnusableServer when something is away that it cannot do without: whoever started it is to start it again
  */
 export async function runRole(role: Role, args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { help: { type: "boolean", short: "h" } }, strict: true });
@@ -47,9 +46,7 @@ export async function runRole(role: Role, args: readonly string[]): Promise<numb
   const config = parseConfig(process.env, role);
   // Before the start, which may take a while: a signal in the middle of it is not lost.
   const stop = askedToStop();
-  const service = await startService(config).catch((error: unknown) => {
-    throw startErrorOf(error, config);
-  });
+  const service = await startService(config);
   process.stderr.write(
     `reticent: listening on ${service.url}, data in ${config.dataDir}, policies from ${config.policyDir}\n`,
   );

@@ -94,6 +94,6 @@ test("a server that is away ends the evaluation with one line that says which", 
   const { code, stderr } = await command([set, "--adapters", "environment"], nowhere);
   expect([code, stderr]).toEqual([
     1,
-    expect.stringMatching(/^reticent eval: RETICENT_QDRANT_URL: .*ECONNREFUSED.*\n$/),
+    expect.stringMatching(/^reticent eval: RETICENT_QDRANT_URL \(.*ECONNREFUSED.*\n$/),
   ]);
 });

@@ -134,9 +134,9 @@ test("a server that is away stops the start with one line that names its setting
   const qdrant = qdrantAt(`http://${nowhere}`);
   expect(
     await refusal(folders(), { adapters: { ledger: "redis", index: "qdrant", ...common }, redis, qdrant }),
-  ).toMatch(/^RETICENT_REDIS_URL: [^\n]*ECONNREFUSED[^\n]*$/);
+  ).toMatch(/^RETICENT_REDIS_URL \([^ ]+\): ledger-unavailable: [^\n]*ECONNREFUSED[^\n]*$/);
   expect(await refusal(folders(), { adapters: { ledger: "sqlite", index: "qdrant", ...common }, qdrant })).toMatch(
-    /^RETICENT_QDRANT_URL: [^\n]*ECONNREFUSED[^\n]*$/,
+    /^RETICENT_QDRANT_URL \([^ ]+\): index-unavailable: [^\n]*ECONNREFUSED[^\n]*$/,
   );
 });
 
@@ -151,6 +151,6 @@ test("a Qdrant that is too old stops the start with one line that says which is 
   });
   const qdrant = qdrantAt(`http://127.0.0.1:${(old.address() as AddressInfo).port}`);
   expect(await refusal(folders(), { adapters: { ledger: "sqlite", index: "qdrant", ...common }, qdrant })).toMatch(
-    /^RETICENT_QDRANT_URL: [^\n]*Qdrant "1\.18\.2"; at least 1\.19 is needed$/,
+    /^RETICENT_QDRANT_URL \([^ ]+\): index-unavailable: [^\n]*Qdrant "1\.18\.2"; at least 1\.19 is needed$/,
   );
 });

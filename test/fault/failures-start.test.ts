@@ -92,7 +92,7 @@ describeRedis(
         const { code, stderr } = await run(role, started);
         const { host } = new URL(started.redis.url);
         expect(stderr.split("\n")).toEqual([
-          expect.stringMatching(`^reticent: cannot start: Redis at ${host}: ledger-unavailable: `),
+          expect.stringMatching(`^reticent: RETICENT_REDIS_URL \\(${host}\\): ledger-unavailable: `),
           "",
         ]);
         expect(stderr).toMatch(reason);
@@ -114,7 +114,7 @@ describeRedis(
         const { code, stderr } = await run(role, started);
         const { host } = new URL(started.qdrant.url);
         expect(stderr.split("\n")).toEqual([
-          expect.stringMatching(`^reticent: cannot start: Qdrant at ${host}: index-unavailable: `),
+          expect.stringMatching(`^reticent: RETICENT_QDRANT_URL \\(${host}\\): index-unavailable: `),
           "",
         ]);
         expect(stderr).toMatch(reason);
