@@ -16,12 +16,16 @@ export interface RedisConfig {
   readonly queueUrl: string;
   /** `always` refuses a server that could lose what it acknowledged; `relaxed` runs on it and says so. */
   readonly durability: "always" | "relaxed";
+  /** What every key of this deployment begins with. */
+  readonly namespace: string;
 }
 
 /** Where Qdrant is, and how it is searched. */
 export interface QdrantConfig {
   readonly url: string;
   readonly apiKey?: string;
+  /** What the name of every collection of this deployment begins with. */
+  readonly namespace: string;
   /** Up to this many visible chunks every search is exact. */
   readonly exactChunks: number;
   /** Above them: search approximately (every response then says so), or exactly all the same. */
@@ -51,6 +55,10 @@ export const adapterVariables = {
   RETICENT_TRACES: z.enum(["sqlite", "redis"]).optional(),
   RETICENT_REDIS_URL: urlOf("redis:", "rediss:").optional(),
   RETICENT_QUEUE_REDIS_URL: urlOf("redis:", "rediss:").optional(),
+  RETICENT_NAMESPACE: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "not a word of at most 64 letters, digits, '.', '_' and '-'")
+    .default("reticent"),
   RETICENT_LEDGER_DURABILITY: z.enum(["always", "relaxed"]).default("always"),
   RETICENT_QDRANT_URL: urlOf("http:", "https:").optional(),
   RETICENT_QDRANT_API_KEY: z.string().min(1).optional(),
@@ -91,18 +99,19 @@ export function adapterProblems(
 export function adapterConfigOf(given: AdapterVariables): AdapterConfig {
   const { RETICENT_LEDGER: ledger, RETICENT_INDEX: index, RETICENT_QUEUE: queue } = given;
   const { RETICENT_TRACES: traces = ledger, RETICENT_REDIS_URL: url, RETICENT_QDRANT_URL: qdrantUrl } = given;
-  const { RETICENT_QDRANT_API_KEY: apiKey } = given;
+  const { RETICENT_QDRANT_API_KEY: apiKey, RETICENT_NAMESPACE: namespace } = given;
   const queueUrl = given.RETICENT_QUEUE_REDIS_URL ?? url;
   return {
     adapters: { ledger, index, queue, traces },
     ...(queueUrl === undefined
       ? {}
-      : { redis: { url: url ?? queueUrl, queueUrl, durability: given.RETICENT_LEDGER_DURABILITY } }),
+      : { redis: { url: url ?? queueUrl, queueUrl, durability: given.RETICENT_LEDGER_DURABILITY, namespace } }),
     ...(qdrantUrl === undefined
       ? {}
       : {
           qdrant: {
             url: qdrantUrl,
+            namespace,
             ...(apiKey === undefined ? {} : { apiKey }),
             exactChunks: given.RETICENT_EXACT_CHUNKS,
             isApproximateAllowed: given.RETICENT_APPROXIMATE === "allow",

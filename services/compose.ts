@@ -8,7 +8,7 @@ import { type RunningService, serve } from "./process/serve.ts";
 /**
  * Starts a whole process of a deployment: by default everything in one, with embedded ledger, index, queue and encoder.
  * @param logStream where log lines go; absent = standard output
- * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile; Error that names the key file
+ * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile, UnusableServer; Error that names the key file
  */
 export async function startService(config: ServiceConfig, logStream?: LogStream): Promise<RunningService> {
   const log = serverFor(config, logStream);

@@ -13,7 +13,7 @@ test("an empty variable means that it is not set, for every setting", () => {
     "RETICENT_HOST RETICENT_PORT RETICENT_DATA RETICENT_POLICIES RETICENT_ISSUERS RETICENT_AUDIENCE RETICENT_RATE_LIMIT",
     "RETICENT_DEADLINE_MS RETICENT_GRACE_MS RETICENT_SWEEP_MS RETICENT_POLICY_POLL_MS RETICENT_REJECTED_POLICY_HOURS",
     "RETICENT_TRACE_DAYS RETICENT_TRACE_COUNT RETICENT_LOG_LEVEL RETICENT_EMBEDDER RETICENT_EMBEDDER_PREVIOUS",
-    "RETICENT_LEDGER RETICENT_INDEX RETICENT_QUEUE RETICENT_TRACES RETICENT_REDIS_URL RETICENT_QUEUE_REDIS_URL",
+    "RETICENT_LEDGER RETICENT_INDEX RETICENT_QUEUE RETICENT_TRACES RETICENT_REDIS_URL RETICENT_QUEUE_REDIS_URL RETICENT_NAMESPACE",
     "RETICENT_LEDGER_DURABILITY RETICENT_QDRANT_URL RETICENT_QDRANT_API_KEY RETICENT_EXACT_CHUNKS RETICENT_APPROXIMATE",
     ...Object.keys(openAiShape),
   ].flatMap((line) => line.split(" "));
@@ -60,6 +60,15 @@ test("adapters are chosen one by one, and what cannot stand together is told wit
   expect(() => parseConfig({ RETICENT_LEDGER: "redis", ...qdrant })).toThrow(/^RETICENT_REDIS_URL: /);
   expect(() => parseConfig({ RETICENT_INDEX: "qdrant" })).toThrow(/^RETICENT_QDRANT_URL: /);
   expect(() => parseConfig({ RETICENT_QUEUE: "bullmq" })).toThrow(/^RETICENT_QUEUE_REDIS_URL: /);
+});
+
+test("a namespace is one word, and reaches every server that the deployment's data lies on", () => {
+  const servers = { RETICENT_REDIS_URL: "redis://127.0.0.1:6379", RETICENT_QDRANT_URL: "http://127.0.0.1:6333" };
+  expect(parseConfig(servers)).toMatchObject({ redis: { namespace: "reticent" }, qdrant: { namespace: "reticent" } });
+  const own = parseConfig({ ...servers, RETICENT_NAMESPACE: "acme-2.test" });
+  expect(own).toMatchObject({ redis: { namespace: "acme-2.test" }, qdrant: { namespace: "acme-2.test" } });
+  for (const wrong of ["a b", "{a}", "a:b", "-a", "a*", "ü", "a".repeat(65)])
+    expect(() => parseConfig({ RETICENT_NAMESPACE: wrong })).toThrow(/^RETICENT_NAMESPACE: /);
 });
 
 test("a URL that is none is refused without being repeated, because it may hold a password", () => {

@@ -145,8 +145,14 @@ export class Collections {
     if (!this.#deployment.awaitsFill) return;
     const seenAt = this.#seenAt.get(fingerprint);
     const isFresh = seenAt !== undefined && performance.now() - seenAt < believedMs;
-    const { isFilled } = isFresh ? open.stand : await this.#look(open, fingerprint);
-    if (isFilled) return;
+    if (isFresh && open.stand.isFilled) return;
+    await this.look(open, fingerprint);
+  }
+
+  /** The same, by what the server says now. */
+  async look(open: OpenCollections, fingerprint: string): Promise<void> {
+    const { isFilled } = await this.#look(open, fingerprint);
+    if (isFilled || !this.#deployment.awaitsFill) return;
     throw new AppError("reindexing", { detail: "the index is being filled again from the ledger", retryAfterS: 10 });
   }
 

@@ -225,6 +225,13 @@ class QdrantIndex implements VectorIndex {
     });
   }
 
+  async check(fingerprint: string): Promise<void> {
+    return this.#run(async () => {
+      const open = await this.#toSearch(fingerprint);
+      if (open !== undefined) await this.#collections.look(open, fingerprint);
+    });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
   }

@@ -84,7 +84,7 @@ export class Server {
   async search(collection: string, searches: readonly Search[]): Promise<readonly (readonly Scored[])[]> {
     return this.#ask(async (api, end) => {
       const answered = await api.queryBatchPoints({ ...this.#of(collection), searches: [...searches] }, end);
-      const answer = scored.parse(answered.data.result);
+      const answer = scored.parse(resultOf(answered));
       if (answer.length !== searches.length) throw new Error(`${answer.length} answers to ${searches.length} searches`);
       for (const [at, { points }] of answer.entries()) {
         const { limit = 0 } = searches[at] ?? {};
@@ -97,7 +97,7 @@ export class Server {
   async count(collection: string, filter: Filter): Promise<number> {
     return this.#ask(async (api, end) => {
       const answered = await api.countPoints({ ...this.#of(collection), filter, exact: true }, end);
-      return counted.parse(answered.data.result).count;
+      return counted.parse(resultOf(answered)).count;
     });
   }
 
@@ -116,7 +116,7 @@ export class Server {
       const from = offset === undefined ? {} : { offset };
       const given = { limit, ...from, filter, with_payload, with_vector: false };
       const answered = await api.scrollPoints({ ...this.#of(collection), ...given }, end);
-      const { points, next_page_offset } = page.parse(answered.data.result);
+      const { points, next_page_offset } = page.parse(resultOf(answered));
       return { points, next: next_page_offset ?? undefined };
     });
   }
@@ -131,7 +131,7 @@ export class Server {
     return this.#ask(async (api, end) => {
       const given = { with_payload: { include }, with_vector: vector.length === 0 ? false : [...vector] };
       const answered = await api.getPoints({ ...this.#of(collection), ids: [...ids], ...given }, end);
-      return z.array(record).parse(answered.data.result);
+      return z.array(record).parse(resultOf(answered));
     });
   }
 
@@ -139,7 +139,7 @@ export class Server {
   async facet(collection: string, key: string, filter: Filter, limit: number): Promise<readonly string[]> {
     return this.#ask(async (api, end) => {
       const answered = await api.facet({ ...this.#of(collection), key, limit, filter, exact: true }, end);
-      return facets.parse(answered.data.result).hits.map((hit) => hit.value);
+      return facets.parse(resultOf(answered)).hits.map((hit) => hit.value);
     });
   }
 
@@ -162,7 +162,7 @@ export class Server {
   /** The collection behind each alias. */
   async aliases(): Promise<ReadonlyMap<string, string>> {
     return this.#ask(async (api, end) => {
-      const list = aliases.parse((await api.getCollectionsAliases({}, end)).data.result).aliases;
+      const list = aliases.parse(resultOf(await api.getCollectionsAliases({}, end))).aliases;
       return new Map(list.map(({ alias_name, collection_name }) => [alias_name, collection_name]));
     });
   }
@@ -170,19 +170,19 @@ export class Server {
   async hasCollection(name: string): Promise<boolean> {
     return this.#ask(async (api, end) => {
       const answered = await api.collectionExists({ collection_name: name }, end);
-      return z.object({ exists: z.boolean() }).parse(answered.data.result).exists;
+      return z.object({ exists: z.boolean() }).parse(resultOf(answered)).exists;
     });
   }
 
   /** What the server says of a collection, unread. */
   async describe(collection: string): Promise<unknown> {
-    return this.#ask(async (api, end) => (await api.getCollection({ collection_name: collection }, end)).data.result);
+    return this.#ask(async (api, end) => resultOf(await api.getCollection({ collection_name: collection }, end)));
   }
 
   async create(collection: string, config: Schemas["CreateCollection"]): Promise<void> {
     await this.#ask(async (api, end) => {
       const answered = await api.createCollection({ ...this.#of(collection), ...config }, end);
-      if (answered.data.result !== true) throw new Error(`the collection ${collection} was not made`);
+      if (resultOf(answered) !== true) throw new Error(`the collection ${collection} was not made`);
     });
   }
 
@@ -204,7 +204,7 @@ export class Server {
     await this.#ask(async (api, end) => {
       const actions = [{ create_alias: { alias_name: alias, collection_name: collection } }];
       const answered = await api.updateAliases({ actions, timeout: this.#timeout }, end);
-      if (answered.data.result !== true) throw new Error(`the alias ${alias} was not made`);
+      if (resultOf(answered) !== true) throw new Error(`the alias ${alias} was not made`);
     });
   }
 
@@ -212,9 +212,11 @@ export class Server {
     return { collection_name: collection, timeout: this.#timeout };
   }
 
-  async #write(request: Request<{ readonly data: { readonly result?: unknown } }>): Promise<void> {
+  async #write(
+    request: Request<{ readonly data: { readonly status?: unknown; readonly result?: unknown } }>,
+  ): Promise<void> {
     await this.#ask(async (api, end) => {
-      const { status } = written.parse((await request(api, end)).data.result);
+      const { status } = written.parse(resultOf(await request(api, end)));
       // "acknowledged" and "wait_timeout" say that it may still be lost.
       if (status !== "completed") throw new Error(`a write ended as ${JSON.stringify(status)}`);
     });
@@ -239,6 +241,12 @@ export class Server {
       this.#signal?.removeEventListener("abort", end);
     }
   }
+}
+
+/** What an answer holds, if it says of itself that all is well. */
+function resultOf({ data }: { readonly data: { readonly status?: unknown; readonly result?: unknown } }): unknown {
+  if (data.status !== undefined && data.status !== "ok") throw new Error("an answer says that something is wrong");
+  return data.result;
 }
 
 type Request<T> = (api: Api, end: { readonly signal: AbortSignal }) => Promise<T>;

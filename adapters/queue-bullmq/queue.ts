@@ -22,6 +22,8 @@ export const defaultPrefix = "{reticent}";
 /** Finished jobs' events; nothing of this program reads them. */
 const eventsKept = 100;
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** States of a job that will not run; `unknown` is in no list. */
 const noJobLeft: ReadonlySet<string> = new Set(["unknown", "completed", "failed"]);
 
@@ -69,7 +71,9 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
   async function add(key: DocumentKey, background: boolean): Promise<void> {
     const jobId = randomUUID();
     const { id } = await queue.add("wake-up", wakeUpOf(key), jobOptions(key, jobId, background, options));
-    if (id === undefined || id === jobId) return;
+    if (id === jobId) return;
+    // The job that stands for this one has such an id as well. Anything else is not from a server that took it.
+    if (typeof id !== "string" || !uuid.test(id)) throw new Error("the server answered with something else than a job");
     const present = await Job.fromId(queue, id);
     if (present === undefined) return;
     if (noJobLeft.has(await present.getState())) {

@@ -82,6 +82,7 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
     };
   };
 
+  /** What the server answers is read in here: an answer that is none is an outage as well. */
   async function ask<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
       return await during(signal, () => within(answerMs, "traces", work));
@@ -129,9 +130,11 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
     async get(tenant, id, signal) {
       const fresh = batches.find(tenant, id);
       if (fresh !== undefined) return fresh;
-      const packed = await ask(() => redis.getBuffer(keys(tenant).trace(id)), signal);
-      // Written by `send` alone, from the type itself.
-      return packed === null ? undefined : (JSON.parse(zstdDecompressSync(packed).toString()) as Trace);
+      return ask(async () => {
+        const packed = await redis.getBuffer(keys(tenant).trace(id));
+        // Written by `send` alone, from the type itself.
+        return packed === null ? undefined : (JSON.parse(zstdDecompressSync(packed).toString()) as Trace);
+      }, signal);
     },
     async judge(feedback, signal) {
       const { tenant, retrieval, at } = feedback;
@@ -146,17 +149,21 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
       return kept;
     },
     async feedback(tenant, retrieval, signal) {
-      const stored = await ask(() => redis.hgetall(keys(tenant).judged(retrieval)), signal);
-      return Object.entries(stored)
-        .map(([field, value]) => ({ order: value.slice(0, timeText(0).length) + field, value }))
-        .toSorted((a, b) => (a.order < b.order ? -1 : 1))
-        .map(({ value }) => feedbackOf(value));
+      return ask(async () => {
+        const stored = await redis.hgetall(keys(tenant).judged(retrieval));
+        return Object.entries(stored)
+          .map(([field, value]) => ({ order: value.slice(0, timeText(0).length) + field, value }))
+          .toSorted((a, b) => (a.order < b.order ? -1 : 1))
+          .map(({ value }) => feedbackOf(value));
+      }, signal);
     },
     async allFeedback(tenant, after, limit, signal) {
       const { own, feedback } = keys(tenant);
       const from = after === null ? "-" : `(${timeText(after.at)}${fieldOf(after)}`;
-      const found = await ask(() => redis.tracePage(feedback, own, from, limit + 1), signal);
-      return { feedback: found.slice(0, limit).map(feedbackOf), more: found.length > limit };
+      return ask(async () => {
+        const found = await redis.tracePage(feedback, own, from, limit + 1);
+        return { feedback: found.slice(0, limit).map(feedbackOf), more: found.length > limit };
+      }, signal);
     },
     async flush() {
       await batches.write();

@@ -234,6 +234,11 @@ export interface VectorIndex {
   stand?(fingerprint: string): Promise<IndexStand | undefined>;
   /** Says that {@link lacking} found nothing missing of all that is live; searches are answered from now on. No news of another instance. */
   filled?(fingerprint: string, instance: string): Promise<void>;
+  /**
+   * Asks the server behind the index whether what is under a fingerprint can be searched. Absent = there is none, and the index can be searched as long as it is open.
+   * @throws AppError `index-unavailable`, `reindexing`
+   */
+  check?(fingerprint: string): Promise<void>;
   /** True when the deployment chose approximate search, for large selections: non-interference is then statistical. Absent = false. */
   readonly isApproximate?: boolean;
   close(): Promise<void>;

@@ -33,7 +33,10 @@ export async function run(args: readonly string[]): Promise<number> {
   return runRole("all", args);
 }
 
-/** A process of the given role, until a signal says stop. Exit code 0 after a clean shutdown. */
+/**
+ * A process of the given role, until a signal says stop. Exit code 0 after a clean shutdown.
+ * @throws UnusableServer when something is away that it cannot do without: whoever started it is to start it again
+ */
 export async function runRole(role: Role, args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { help: { type: "boolean", short: "h" } }, strict: true });
   if (values.help === true) {

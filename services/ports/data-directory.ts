@@ -18,20 +18,19 @@ export function traceFile(dataDir: string): string {
 /** What a person can do about a ledger file that cannot be used. */
 export const ledgerAdvice = "restore the data directory from a backup, or move it away and send the documents again";
 
-/** @throws DataDirectoryInUse, ConfigError, UnusableFile */
+/** Takes the directory for this process alone. @throws DataDirectoryInUse, ConfigError, UnusableFile */
 export function takeDataDirectory(dir: string): DataDirectoryLock {
-  try {
-    return lockDataDirectory(dir);
-  } catch (error) {
-    throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
-  }
+  return namingSetting(() => lockDataDirectory(dir));
 }
 
-/** Makes a data directory that is missing, for a process that keeps nothing there but its signing key. @throws ConfigError */
-export function needDataDirectory(dir: string): void {
-  if (existsSync(dir)) return;
+/** Makes the directory where it is missing; one that is there, read-only perhaps, stays as it is. @throws ConfigError */
+export function shareDataDirectory(dir: string): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) namingSetting(() => makeDataDirectory(dir));
+}
+
+function namingSetting<T>(open: () => T): T {
   try {
-    makeDataDirectory(dir);
+    return open();
   } catch (error) {
     throw error instanceof DataDirectoryUnusable ? new ConfigError([`RETICENT_DATA: ${error.message}`]) : error;
   }

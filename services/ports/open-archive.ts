@@ -7,6 +7,7 @@ import { takeDataDirectory } from "./data-directory.ts";
 import { openEmbeddedStore } from "./embedded.ts";
 import { openSharedStore } from "./shared.ts";
 import { openSnapshot } from "./snapshot.ts";
+import { namingServer } from "./unusable-server.ts";
 
 /** A ledger that is exported from, or imported into. */
 export interface OpenArchive {
@@ -20,7 +21,9 @@ async function openShared(config: ArchiveConfig): Promise<OpenArchive> {
   if (config.redis === undefined) throw new ConfigError(["RETICENT_REDIS_URL: missing"]);
   const closers = new Closers();
   // What is wrong shows in the commands themselves.
-  const { ledger } = await openSharedStore(config.redis, Date.now, closers, () => {});
+  const { ledger } = await openSharedStore(config.redis, Date.now, closers, () => {}).catch((error: unknown) => {
+    throw namingServer(error, config);
+  });
   return { ledger, close: () => closers.close() };
 }
 

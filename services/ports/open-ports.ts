@@ -1,5 +1,6 @@
 import { cachedEmbedder } from "#adapters/embedder-cached/cached.ts";
 import { embeddedIssuer } from "#adapters/identity-jose/embedded.ts";
+import type { IssuerConfig } from "#adapters/identity-jose/issuers.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
 import { openPolicy, type PolicyEvent } from "#adapters/policy-casbin/policy.ts";
 import { calibrationProblems } from "#core/calibration/published.ts";
@@ -13,16 +14,17 @@ import { recheck } from "#core/retrieval/recheck.ts";
 import type { RedisConfig } from "#services/adapter-settings.ts";
 import { ConfigError, type ServiceConfig } from "#services/config.ts";
 import { Closers } from "./closers.ts";
-import { needDataDirectory, takeDataDirectory } from "./data-directory.ts";
+import { shareDataDirectory, takeDataDirectory } from "./data-directory.ts";
 import { openEmbeddedQueue, openEmbeddedStore, openEmbeddedTraces } from "./embedded.ts";
 import { openEmbedder } from "./embedders.ts";
 import type { Ports } from "./ports.ts";
 import { openSharedIndex, openSharedQueue, openSharedStore, openSharedTraces } from "./shared.ts";
+import { namingServer } from "./unusable-server.ts";
 
 /**
  * Opens the adapters of a configuration. This, and nothing else, decides which adapter stands behind which port.
  * @param onTrouble told of what goes wrong at the servers behind the adapters between requests; must not throw
- * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile; Error that names the key file
+ * @throws DataDirectoryInUse, PolicyFolderError, ConfigError, UnusableFile, UnusableServer; Error that names the key file
  */
 export async function openPorts(
   config: ServiceConfig,
@@ -61,8 +63,7 @@ export async function openPorts(
       ? openSharedTraces(redisOf(config), config, clock, onTrouble)
       : openEmbeddedTraces(config, clock));
     closers.add(() => traces.close());
-    if (config.issuers.length === 0) needDataDirectory(config.dataDir);
-    const issuers = config.issuers.length > 0 ? config.issuers : [await embeddedIssuer(config.dataDir)];
+    const issuers = config.issuers.length > 0 ? config.issuers : [await ownIssuer(config)];
     const verifier = await makeTokenVerifier({ issuers, audience: config.audience, clock });
     return {
       ledger: store.ledger,
@@ -87,7 +88,7 @@ export async function openPorts(
     };
   } catch (error) {
     await closers.close();
-    throw error;
+    throw namingServer(error, config);
   }
 }
 
@@ -114,7 +115,7 @@ async function openStore(
     return openSharedIndex(qdrant, model, deadlineMs, storeId);
   };
   if (adapters.ledger === "redis") {
-    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble);
+    const store = await openSharedStore(redisOf(config), clock, closers, onTrouble, deadlineMs);
     const { ledger } = store;
     return { ...store, openIndex: (model) => openShared(model, ledger.storeId), durability: () => ledger.findings() };
   }
@@ -123,6 +124,12 @@ async function openStore(
   const durability = async () => ({ durability: "strict", warnings: [] }) as const;
   const embedded = { ...store, durability };
   return adapters.index === "qdrant" ? { ...embedded, openIndex: (model) => openShared(model) } : embedded;
+}
+
+/** The issuer whose key lies in the data directory: all that may lie there where everything else is on servers. */
+async function ownIssuer({ dataDir }: ServiceConfig): Promise<IssuerConfig> {
+  shareDataDirectory(dataDir);
+  return embeddedIssuer(dataDir);
 }
 
 function redisOf({ redis }: ServiceConfig): RedisConfig {

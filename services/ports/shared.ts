@@ -16,17 +16,23 @@ import type { Ports, QueueEvents, ServiceQueue } from "./ports.ts";
 /** Documents that one process indexes at the same time: while one is embedded, another one is read or written. */
 const indexingConcurrency = 4;
 
+/** A server that hangs is named as what failed: its requests end before the deadline of the request that they are for. */
+const shareOfDeadline = 0.8;
+
 /** Opens ledger, content store and probes on Redis. @throws ConfigError for a server that must not hold a ledger; AppError `ledger-unavailable` */
 export async function openSharedStore(
-  { url, durability }: RedisConfig,
+  { url, durability, namespace }: RedisConfig,
   clock: Clock,
   closers: Closers,
   onError: (error: unknown) => void,
+  deadlineMs = Number.POSITIVE_INFINITY,
 ): Promise<Pick<Ports, "probes"> & Required<Pick<Ports, "revisions">> & { readonly ledger: OpenRedisLedger }> {
   const opened = await openRedisLedger({
     url,
     clock,
+    namespace,
     durability: durability === "relaxed" ? "relaxed" : "strict",
+    timeoutMs: Math.min(2_000, Math.floor(deadlineMs * shareOfDeadline)),
     onError,
   }).catch((error: unknown) => {
     if (!(error instanceof UnusableRedis)) throw error;
@@ -42,22 +48,20 @@ export async function openSharedStore(
 /** A ledger on Redis, with what it says of its server. */
 export type OpenRedisLedger = Awaited<ReturnType<typeof openRedisLedger>>["ledger"];
 
-/** A server that hangs is named as what failed: its requests end before the deadline of the request that they are for. */
-const shareOfDeadline = 0.8;
-
 /**
  * Opens the index on Qdrant.
  * @param ledger names the ledger that it is filled from, where that has a name
  * @throws AppError `index-unavailable`, also for a server that is too old; ConfigError when it was filled from another ledger
  */
 export async function openSharedIndex(
-  { url, apiKey, exactChunks, isApproximateAllowed }: QdrantConfig,
+  { url, apiKey, namespace, exactChunks, isApproximateAllowed }: QdrantConfig,
   model: EmbeddingModel,
   deadlineMs: number,
   ledger: string | undefined,
 ): Promise<VectorIndex> {
   return openQdrantIndex({
     url,
+    prefix: namespace,
     model,
     timeoutMs: Math.floor(deadlineMs * shareOfDeadline),
     awaitsFill: true,
@@ -75,17 +79,17 @@ export async function openSharedIndex(
 
 /** Opens traces and feedback on Redis. */
 export async function openSharedTraces(
-  { url }: RedisConfig,
+  { url, namespace }: RedisConfig,
   { traceRetention }: Pick<ServiceConfig, "traceRetention">,
   clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<TraceStore> {
-  return openRedisTraceStore({ url, clock, retention: traceRetention, onError });
+  return openRedisTraceStore({ url, prefix: `${namespace}-traces`, clock, retention: traceRetention, onError });
 }
 
 /** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
 export async function openSharedQueue(
-  { queueUrl }: RedisConfig,
+  { queueUrl, namespace }: RedisConfig,
   deadlineMs: number,
   events: QueueEvents,
 ): Promise<ServiceQueue> {
@@ -93,6 +97,8 @@ export async function openSharedQueue(
     url: queueUrl,
     // A queue that hangs must not take the time in which a write that was committed is acknowledged.
     answerMs: Math.min(1_000, Math.floor(deadlineMs / 4)),
+    // In braces, so that a cluster keeps the queue in one slot.
+    prefix: `{${namespace}}`,
     concurrency: indexingConcurrency,
     maxAttempts: 5,
     backoffMs: 200,

@@ -21,6 +21,7 @@ import { listenForMetrics, type MetricsListener } from "#services/metrics/listen
 import { ServiceMetrics } from "#services/metrics/service-metrics.ts";
 import type { Ports, QueueEvents, ServiceQueue } from "#services/ports/ports.ts";
 import { queryApp } from "#services/query/app.ts";
+import { watchQuestions } from "#services/query/question-health.ts";
 import { healthRoutes } from "#services/query/routes/health.ts";
 import { follow } from "./follow.ts";
 import { type Duties, dutiesOf } from "./roles.ts";
@@ -132,6 +133,7 @@ async function registerRoutes(
   await app.register(authPlugin, { verifier, ledger });
   await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
   const catchUp = catchUpOf(process);
+  const questions = watchQuestions();
   if (catchUp !== undefined) await app.register(inStepPlugin, { catchUp });
   await app.register(bodyBudgetPlugin);
   await app.register(healthRoutes, {
@@ -140,6 +142,8 @@ async function registerRoutes(
     clock,
     isClosing,
     isWritable: written.isWritable,
+    isEmbedding: questions.isEmbedding,
+    ...(index.check === undefined ? {} : { checkIndex: () => index.check?.(fingerprint()) ?? Promise.resolve() }),
     answers: duties.answers,
     durability: ports.durability,
     lostTraces: (tenant) => traces.lost(tenant),
@@ -149,7 +153,7 @@ async function registerRoutes(
   if (duties.answers) {
     const retrieve = makeRetrieve({
       policy,
-      embedder: () => models.answering(),
+      embedder: () => questions.watched(models.answering()),
       index,
       ledger,
       recheck: ports.recheck,

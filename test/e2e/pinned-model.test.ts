@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { nobody } from "#core/access/acl.ts";
 import { chunkIdOf } from "#core/ingest/chunk-id.ts";
@@ -15,6 +15,9 @@ import type { Ports } from "#services/ports/ports.ts";
 import { type RunningService, serve } from "#services/process/serve.ts";
 import { type TestEncoder, testEncoder } from "#test/kit/encoder.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
+import { openStacks } from "#test/kit/stacks.ts";
+
+const stacks = await openStacks("a change of the model", ["embedded", "full"]);
 
 // A deployment that changes its embedding model, over HTTP and through restarts.
 
@@ -34,266 +37,273 @@ interface Status {
   };
 }
 
-/** A data directory, and a service on it that is started again and again with other encoders. */
-async function deployment(overrides: Partial<ServiceConfig> = {}) {
-  const dataDir = await mkdtemp(join(tmpdir(), "reticent-pinned-"));
-  closers.push(() => rm(dataDir, { recursive: true, force: true }));
-  const folder = policyFolder();
-  closers.push(() => folder.remove());
-  const config = defaultConfig({
-    embedder: "hashed",
-    port: 0,
-    dataDir,
-    policyDir: folder.dir,
-    logLevel: "silent",
-    sweepMs: 25,
-    graceMs: 0,
-    ...overrides,
-  });
-  let ports: Ports | undefined;
-  let service: RunningService | undefined;
-  const searched: Pick<IndexQuery, "fingerprint" | "vector">[] = [];
-  const stop = async () => {
-    await service?.close();
-    service = undefined;
-  };
-  closers.push(stop);
-
-  const call = async (user: string, group: string, method: string, path: string, body?: unknown) => {
-    const token = await signToken({
+describe.for(stacks)("$name", (stack) => {
+  /** A data directory, and a service on it that is started again and again with other encoders. */
+  async function deployment(overrides: Partial<ServiceConfig> = {}) {
+    const dataDir = await mkdtemp(join(tmpdir(), "reticent-pinned-"));
+    closers.push(() => rm(dataDir, { recursive: true, force: true }));
+    const folder = policyFolder();
+    closers.push(() => folder.remove());
+    const place = stack.place();
+    closers.push(() => stack.erase(place));
+    const config = defaultConfig({
+      ...stack.settings(place),
+      embedder: "hashed",
+      port: 0,
       dataDir,
-      tenant: "one",
-      user,
-      groups: [group],
-      agents: [],
-      ttlS: 600,
-      audience: "reticent",
+      policyDir: folder.dir,
+      logLevel: "silent",
+      sweepMs: 25,
+      graceMs: 0,
+      ...overrides,
     });
-    const response = await fetch(`${service?.url}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, headers: response.headers, body: (await response.json()) as object };
-  };
+    let ports: Ports | undefined;
+    let service: RunningService | undefined;
+    const searched: Pick<IndexQuery, "fingerprint" | "vector">[] = [];
+    const stop = async () => {
+      await service?.close();
+      service = undefined;
+    };
+    closers.push(stop);
 
-  const house = {
-    searched,
-    call,
-    /** Starts again; without encoders, those that the settings name. */
-    async start(configured?: Embedder, previous?: Embedder, settings: Partial<ServiceConfig> = {}) {
-      await stop();
-      ports = await openPorts({ ...config, ...settings }, () => {});
-      const { index: inner } = ports;
-      const index = new Proxy(inner, {
-        get(target, name) {
-          const value: unknown = Reflect.get(target, name, target);
-          if (name !== "search") return typeof value === "function" ? value.bind(target) : value;
-          return (query: IndexQuery) => {
-            searched.push(query);
-            return target.search(query);
-          };
-        },
+    const call = async (user: string, group: string, method: string, path: string, body?: unknown) => {
+      const token = await signToken({
+        dataDir,
+        tenant: "one",
+        user,
+        groups: [group],
+        agents: [],
+        ttlS: 600,
+        audience: "reticent",
       });
-      const { previousEmbedder: own, ...others } = ports;
-      const before = configured === undefined ? own : previous;
-      service = await serve(
-        {
-          ...others,
-          index,
-          embedder: configured ?? ports.embedder,
-          ...(before === undefined ? {} : { previousEmbedder: before }),
+      const response = await fetch(`${service?.url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
-        config,
-        serverFor(config),
-      );
-    },
-    put: (id: string, body: string, version = 1, wait = true) =>
-      call("wendy", "writers", "PUT", `/v1/documents/open/${id}${wait ? "?wait=true" : ""}`, {
-        version,
-        title: id,
-        content_type: "text/plain",
-        body,
-        acl: everyone,
-      }),
-    ask: async (query: string) => {
-      const { status, body } = await call("gwen", "guests", "POST", "/v1/retrieve", { query });
-      return {
-        status,
-        body: body as { outcome?: string; code?: string; versions?: { index: string }; passages?: object[] },
-      };
-    },
-    async live(id: string) {
-      const [record] = (await ports?.ledger.read([{ tenant: "one", source: "open", id }])) ?? [];
-      return record?.live ?? {};
-    },
-    /** The document's first chunk in the index of a fingerprint. */
-    async stored(id: string, fingerprint: string): Promise<boolean> {
-      const chunkId = chunkIdOf({ tenant: "one", source: "open", id }, 1, 0);
-      return ((await ports?.index.texts([chunkId], fingerprint))?.size ?? 0) > 0;
-    },
-    async status(): Promise<Status["embedding"]> {
-      return ((await call("wendy", "writers", "GET", "/v1/status")).body as Status).embedding;
-    },
-    ready: () => call("gwen", "guests", "GET", "/readyz"),
-    async until(isSo: () => Promise<boolean>) {
-      for (let tries = 0; !(await isSo()); tries += 1) {
-        if (tries > 600) throw new Error("it did not come about");
-        await sleep(20);
-      }
-    },
-  };
-  return house;
-}
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, headers: response.headers, body: (await response.json()) as object };
+    };
 
-const missing = ({ encoders }: Status["embedding"], fingerprint: string) =>
-  encoders.find((encoder) => encoder.fingerprint === fingerprint)?.missing;
-
-async function filled(house: Awaited<ReturnType<typeof deployment>>): Promise<void> {
-  await house.put("lamp", "The lamp of the lighthouse burns amber");
-  await house.put("mast", "The mast of the ship is made of larch");
-  await house.put("dunes", "Nobody walks in the dunes, because of the quicksand there");
-}
-
-/** Every question so far was asked of one fingerprint, with a vector of its own encoder. */
-async function expectOneSpace(house: Awaited<ReturnType<typeof deployment>>, encoders: readonly TestEncoder[]) {
-  expect(house.searched.length).toBeGreaterThan(0);
-  for (const { fingerprint, vector } of house.searched.splice(0)) {
-    const own = encoders.find((encoder) => encoder.model.fingerprint === fingerprint);
-    const [expected] = (await own?.embed([lamp], "query")) ?? [];
-    expect([...vector]).toEqual([...(expected ?? [])]);
+    const house = {
+      searched,
+      call,
+      /** Starts again; without encoders, those that the settings name. */
+      async start(configured?: Embedder, previous?: Embedder, settings: Partial<ServiceConfig> = {}) {
+        await stop();
+        ports = await openPorts({ ...config, ...settings }, () => {});
+        const { index: inner } = ports;
+        const index = new Proxy(inner, {
+          get(target, name) {
+            const value: unknown = Reflect.get(target, name, target);
+            if (name !== "search") return typeof value === "function" ? value.bind(target) : value;
+            return (query: IndexQuery) => {
+              searched.push(query);
+              return target.search(query);
+            };
+          },
+        });
+        const { previousEmbedder: own, ...others } = ports;
+        const before = configured === undefined ? own : previous;
+        service = await serve(
+          {
+            ...others,
+            index,
+            embedder: configured ?? ports.embedder,
+            ...(before === undefined ? {} : { previousEmbedder: before }),
+          },
+          config,
+          serverFor(config),
+        );
+      },
+      put: (id: string, body: string, version = 1, wait = true) =>
+        call("wendy", "writers", "PUT", `/v1/documents/open/${id}${wait ? "?wait=true" : ""}`, {
+          version,
+          title: id,
+          content_type: "text/plain",
+          body,
+          acl: everyone,
+        }),
+      ask: async (query: string) => {
+        const { status, body } = await call("gwen", "guests", "POST", "/v1/retrieve", { query });
+        return {
+          status,
+          body: body as { outcome?: string; code?: string; versions?: { index: string }; passages?: object[] },
+        };
+      },
+      async live(id: string) {
+        const [record] = (await ports?.ledger.read([{ tenant: "one", source: "open", id }])) ?? [];
+        return record?.live ?? {};
+      },
+      /** The document's first chunk in the index of a fingerprint. */
+      async stored(id: string, fingerprint: string): Promise<boolean> {
+        const chunkId = chunkIdOf({ tenant: "one", source: "open", id }, 1, 0);
+        return ((await ports?.index.texts([chunkId], fingerprint))?.size ?? 0) > 0;
+      },
+      async status(): Promise<Status["embedding"]> {
+        return ((await call("wendy", "writers", "GET", "/v1/status")).body as Status).embedding;
+      },
+      ready: () => call("gwen", "guests", "GET", "/readyz"),
+      async until(isSo: () => Promise<boolean>) {
+        for (let tries = 0; !(await isSo()); tries += 1) {
+          if (tries > 600) throw new Error("it did not come about");
+          await sleep(20);
+        }
+      },
+    };
+    return house;
   }
-}
 
-test("with the previous encoder there is no gap: answers come from the active model alone until the other one lacks nothing", async () => {
-  const house = await deployment();
-  const [first, second] = [testEncoder("a", 0), testEncoder("b", 101)];
-  await house.start(first);
-  await filled(house);
-  const before = await house.ask(lamp);
-  expect(before.body).toMatchObject({ outcome: "answered", versions: { index: `1-${a}` } });
+  type House = Awaited<ReturnType<typeof deployment>>;
 
-  second.down.add("quicksand");
-  await house.start(second, first);
-  await house.until(async () => missing(await house.status(), b) === 1);
-  expect((await house.ready()).body).toMatchObject({ status: "ready", codes: ["policy-untested"] });
-  expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", passages: before.body.passages });
-  expect(await house.status()).toMatchObject({ active_fingerprint: a, encoders: [{ missing: 0 }, { missing: 1 }] });
+  const missing = ({ encoders }: Status["embedding"], fingerprint: string) =>
+    encoders.find((encoder) => encoder.fingerprint === fingerprint)?.missing;
 
-  // What is written meanwhile is in both when the wait is over, and what is taken away is gone in both.
-  expect(await house.put("rope", "The rope on the pier is forty metres long")).toMatchObject({
-    status: 200,
-    body: { document: { state: "searchable" } },
-  });
-  expect(Object.keys(await house.live("rope")).toSorted()).toEqual([a, b]);
-  await house.call("wendy", "writers", "PUT", "/v1/documents/open/mast/acl", { acl: [], labels: [] });
-  await house.call("wendy", "writers", "PUT", "/v1/documents/open/dunes/acl", { acl: [], labels: [] });
-  expect(Object.values(await house.live("mast")).map(({ access }) => access)).toEqual([nobody, nobody]);
-  house.searched.length = 0;
-
-  // No moment without an answer, whichever of the two gives it.
-  second.down.clear();
-  const spaces = new Set<string>();
-  await house.until(async () => {
-    const { status, body } = await house.ask(lamp);
-    expect({ status, outcome: body.outcome }).toEqual({ status: 200, outcome: "answered" });
-    expect(body.passages?.length).toBe(before.body.passages?.length);
-    spaces.add(body.versions?.index ?? "");
-    return spaces.has(`1-${b}`);
-  });
-  expect(await house.status()).toMatchObject({ active_fingerprint: b, encoders: [{ missing: 0 }, { missing: 0 }] });
-  await expectOneSpace(house, [first, second]);
-  for (const query of ["the mast of the ship is made of larch", "nobody walks in the dunes quicksand"]) {
-    const { body } = await house.ask(query);
-    expect(JSON.stringify(body)).not.toMatch(/larch|quicksand/);
+  async function filled(house: House): Promise<void> {
+    await house.put("lamp", "The lamp of the lighthouse burns amber");
+    await house.put("mast", "The mast of the ship is made of larch");
+    await house.put("dunes", "Nobody walks in the dunes, because of the quicksand there");
   }
-  expect(Object.values(await house.live("dunes")).map(({ access }) => access)).toEqual([nobody, nobody]);
 
-  // The way back, at once, with what was written since.
-  await house.put("keel", "The keel of the barge is painted green");
-  await house.start(first, second);
-  expect((await house.ask("what colour is the keel of the barge")).body).toMatchObject({
-    outcome: "answered",
-    versions: { index: `1-${a}` },
+  /** Every question so far was asked of one fingerprint, with a vector of its own encoder. */
+  async function expectOneSpace(house: House, encoders: readonly TestEncoder[]) {
+    expect(house.searched.length).toBeGreaterThan(0);
+    for (const { fingerprint, vector } of house.searched.splice(0)) {
+      const own = encoders.find((encoder) => encoder.model.fingerprint === fingerprint);
+      const [expected] = (await own?.embed([lamp], "query")) ?? [];
+      expect([...vector]).toEqual([...(expected ?? [])]);
+    }
+  }
+
+  test("with the previous encoder there is no gap: answers come from the active model alone until the other one lacks nothing", async () => {
+    const house = await deployment();
+    const [first, second] = [testEncoder("a", 0), testEncoder("b", 101)];
+    await house.start(first);
+    await filled(house);
+    const before = await house.ask(lamp);
+    expect(before.body).toMatchObject({ outcome: "answered", versions: { index: `1-${a}` } });
+
+    second.down.add("quicksand");
+    await house.start(second, first);
+    await house.until(async () => missing(await house.status(), b) === 1);
+    expect((await house.ready()).body).toMatchObject({ status: "ready", codes: ["policy-untested"] });
+    expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", passages: before.body.passages });
+    expect(await house.status()).toMatchObject({ active_fingerprint: a, encoders: [{ missing: 0 }, { missing: 1 }] });
+
+    // What is written meanwhile is in both when the wait is over, and what is taken away is gone in both.
+    expect(await house.put("rope", "The rope on the pier is forty metres long")).toMatchObject({
+      status: 200,
+      body: { document: { state: "searchable" } },
+    });
+    expect(Object.keys(await house.live("rope")).toSorted()).toEqual([a, b]);
+    await house.call("wendy", "writers", "PUT", "/v1/documents/open/mast/acl", { acl: [], labels: [] });
+    await house.call("wendy", "writers", "PUT", "/v1/documents/open/dunes/acl", { acl: [], labels: [] });
+    expect(Object.values(await house.live("mast")).map(({ access }) => access)).toEqual([nobody, nobody]);
+    house.searched.length = 0;
+
+    // No moment without an answer, whichever of the two gives it.
+    second.down.clear();
+    const spaces = new Set<string>();
+    await house.until(async () => {
+      const { status, body } = await house.ask(lamp);
+      expect({ status, outcome: body.outcome }).toEqual({ status: 200, outcome: "answered" });
+      expect(body.passages?.length).toBe(before.body.passages?.length);
+      spaces.add(body.versions?.index ?? "");
+      return spaces.has(`1-${b}`);
+    });
+    expect(await house.status()).toMatchObject({ active_fingerprint: b, encoders: [{ missing: 0 }, { missing: 0 }] });
+    await expectOneSpace(house, [first, second]);
+    for (const query of ["the mast of the ship is made of larch", "nobody walks in the dunes quicksand"]) {
+      const { body } = await house.ask(query);
+      expect(JSON.stringify(body)).not.toMatch(/larch|quicksand/);
+    }
+    expect(Object.values(await house.live("dunes")).map(({ access }) => access)).toEqual([nobody, nobody]);
+
+    // The way back, at once, with what was written since.
+    await house.put("keel", "The keel of the barge is painted green");
+    await house.start(first, second);
+    expect((await house.ask("what colour is the keel of the barge")).body).toMatchObject({
+      outcome: "answered",
+      versions: { index: `1-${a}` },
+    });
+
+    // And the end of it.
+    expect(await house.stored("lamp", b)).toBe(true);
+    await house.start(first);
+    await house.until(async () => !Object.keys(await house.live("lamp")).includes(b));
+    await house.until(async () => !(await house.stored("lamp", b)));
+    expect(await house.stored("lamp", a)).toBe(true);
+    expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered" });
   });
 
-  // And the end of it.
-  expect(await house.stored("lamp", b)).toBe(true);
-  await house.start(first);
-  await house.until(async () => !Object.keys(await house.live("lamp")).includes(b));
-  await house.until(async () => !(await house.stored("lamp", b)));
-  expect(await house.stored("lamp", a)).toBe(true);
-  expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered" });
+  test("without the previous encoder nothing is answered until the new model lacks nothing, and then from it alone", async () => {
+    const house = await deployment();
+    const [first, second] = [testEncoder("a", 0), testEncoder("b", 101)];
+    await house.start(first);
+    await filled(house);
+    second.down.add("quicksand");
+    await house.start(second);
+    await house.until(async () => missing(await house.status(), b) === 1);
+    expect(await house.ready()).toMatchObject({
+      status: 503,
+      body: { status: "not-ready", codes: ["policy-untested", "reindexing"] },
+    });
+    const refused = await house.call("gwen", "guests", "POST", "/v1/retrieve", { query: lamp });
+    expect(refused).toMatchObject({ status: 503, body: { code: "reindexing" } });
+    expect(refused.headers.get("retry-after")).toBe("30");
+    expect((await house.put("rope", "The rope on the pier is forty metres long")).body).toMatchObject({
+      document: { state: "indexing" },
+    });
+    expect(Object.keys(await house.live("rope"))).toEqual([b]);
+
+    // The old encoder finds its own again, and what was written meanwhile as well.
+    await house.start(first);
+    expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", versions: { index: `1-${a}` } });
+    await house.until(async () => Object.keys(await house.live("rope")).includes(a));
+
+    await house.start(second);
+    expect((await house.ask(lamp)).body).toMatchObject({ code: "reindexing" });
+    second.down.clear();
+    await house.until(async () => (await house.ready()).status === 200);
+    expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", versions: { index: `1-${b}` } });
+    await house.until(async () => !Object.keys(await house.live("lamp")).includes(a));
+    await house.until(async () => !(await house.stored("lamp", a)));
+    await expectOneSpace(house, [first, second]);
+  });
+
+  test("a model that gives other vectors than it did answers nothing and indexes nothing", async () => {
+    const house = await deployment();
+    await house.start(testEncoder("a", 0));
+    await filled(house);
+    await house.start(testEncoder("a", 3));
+    expect(await house.ready()).toMatchObject({ status: 503, body: { codes: ["policy-untested", "embedding-drift"] } });
+    expect(await house.ask(lamp)).toMatchObject({ status: 503, body: { code: "embedder-unavailable" } });
+    expect((await house.status()).encoders).toMatchObject([{ probes: { state: "drifted" } }]);
+    await house.put("rope", "The rope on the pier is forty metres long", 1, false);
+    await house.start(testEncoder("a", 0));
+    expect((await house.ready()).status).toBe(200);
+    await house.until(async () => (await house.ask("the rope on the pier")).body.outcome === "answered");
+  });
+
+  test("from the hashed encoder to the sentence encoder and back, by the settings", async () => {
+    const house = await deployment();
+    await house.start();
+    await filled(house);
+    const hashed = (await house.status()).active_fingerprint;
+    await house.start(undefined, undefined, { embedder: "minilm", previousEmbedder: "hashed" });
+    await house.until(async () => {
+      expect(await house.ask(lamp)).toMatchObject({ status: 200, body: { outcome: "answered" } });
+      return (await house.status()).active_fingerprint !== hashed;
+    });
+    expect((await house.ask("the light is of which colour")).body).toMatchObject({
+      versions: { embedding_model: "local/all-minilm-l6-v2-int8" },
+    });
+    await house.start(undefined, undefined, { embedder: "hashed", previousEmbedder: "minilm" });
+    expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", versions: { index: `1-${hashed}` } });
+    await house.start(undefined, undefined, { embedder: "minilm" });
+    expect((await house.status()).active_fingerprint).not.toBe(hashed);
+    expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered" });
+  }, 60_000);
 });
-
-test("without the previous encoder nothing is answered until the new model lacks nothing, and then from it alone", async () => {
-  const house = await deployment();
-  const [first, second] = [testEncoder("a", 0), testEncoder("b", 101)];
-  await house.start(first);
-  await filled(house);
-  second.down.add("quicksand");
-  await house.start(second);
-  await house.until(async () => missing(await house.status(), b) === 1);
-  expect(await house.ready()).toMatchObject({
-    status: 503,
-    body: { status: "not-ready", codes: ["policy-untested", "reindexing"] },
-  });
-  const refused = await house.call("gwen", "guests", "POST", "/v1/retrieve", { query: lamp });
-  expect(refused).toMatchObject({ status: 503, body: { code: "reindexing" } });
-  expect(refused.headers.get("retry-after")).toBe("30");
-  expect((await house.put("rope", "The rope on the pier is forty metres long")).body).toMatchObject({
-    document: { state: "indexing" },
-  });
-  expect(Object.keys(await house.live("rope"))).toEqual([b]);
-
-  // The old encoder finds its own again, and what was written meanwhile as well.
-  await house.start(first);
-  expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", versions: { index: `1-${a}` } });
-  await house.until(async () => Object.keys(await house.live("rope")).includes(a));
-
-  await house.start(second);
-  expect((await house.ask(lamp)).body).toMatchObject({ code: "reindexing" });
-  second.down.clear();
-  await house.until(async () => (await house.ready()).status === 200);
-  expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", versions: { index: `1-${b}` } });
-  await house.until(async () => !Object.keys(await house.live("lamp")).includes(a));
-  await house.until(async () => !(await house.stored("lamp", a)));
-  await expectOneSpace(house, [first, second]);
-});
-
-test("a model that gives other vectors than it did answers nothing and indexes nothing", async () => {
-  const house = await deployment();
-  await house.start(testEncoder("a", 0));
-  await filled(house);
-  await house.start(testEncoder("a", 3));
-  expect(await house.ready()).toMatchObject({ status: 503, body: { codes: ["policy-untested", "embedding-drift"] } });
-  expect(await house.ask(lamp)).toMatchObject({ status: 503, body: { code: "embedder-unavailable" } });
-  expect((await house.status()).encoders).toMatchObject([{ probes: { state: "drifted" } }]);
-  await house.put("rope", "The rope on the pier is forty metres long", 1, false);
-  await house.start(testEncoder("a", 0));
-  expect((await house.ready()).status).toBe(200);
-  await house.until(async () => (await house.ask("the rope on the pier")).body.outcome === "answered");
-});
-
-test("from the hashed encoder to the sentence encoder and back, by the settings", async () => {
-  const house = await deployment();
-  await house.start();
-  await filled(house);
-  const hashed = (await house.status()).active_fingerprint;
-  await house.start(undefined, undefined, { embedder: "minilm", previousEmbedder: "hashed" });
-  await house.until(async () => {
-    expect(await house.ask(lamp)).toMatchObject({ status: 200, body: { outcome: "answered" } });
-    return (await house.status()).active_fingerprint !== hashed;
-  });
-  expect((await house.ask("the light is of which colour")).body).toMatchObject({
-    versions: { embedding_model: "local/all-minilm-l6-v2-int8" },
-  });
-  await house.start(undefined, undefined, { embedder: "hashed", previousEmbedder: "minilm" });
-  expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered", versions: { index: `1-${hashed}` } });
-  await house.start(undefined, undefined, { embedder: "minilm" });
-  expect((await house.status()).active_fingerprint).not.toBe(hashed);
-  expect((await house.ask(lamp)).body).toMatchObject({ outcome: "answered" });
-}, 60_000);

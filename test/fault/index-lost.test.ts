@@ -93,7 +93,7 @@ for (const { name, url } of [
         logLevel: "silent",
         sweepMs: 25,
         adapters: { ledger: "sqlite", index: "qdrant", queue: "local", traces: "sqlite", ...adapters },
-        qdrant: { url, exactChunks: 1_000, isApproximateAllowed: false },
+        qdrant: { url, namespace: "reticent", exactChunks: 1_000, isApproximateAllowed: false },
       }),
     );
     const call = async (user: string, group: string, method: string, path: string, body?: unknown): Promise<Asked> => {

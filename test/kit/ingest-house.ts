@@ -3,26 +3,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
-import { inPlace } from "#adapters/index-sqlite/engine/link.ts";
-import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
-import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
-import { openDatabase } from "#adapters/sqlite/open.ts";
 import type { AccessToken } from "#core/access/acl.ts";
-import type { DocumentKey } from "#core/document.ts";
+import type { VisibilityFilter } from "#core/access/visible.ts";
+import { type DocumentKey, keyString } from "#core/document.ts";
 import { documentChanges } from "#core/ingest/changes.ts";
 import { chunkIdOf } from "#core/ingest/chunk-id.ts";
 import { makeReconciler, type ReconcilerOptions } from "#core/ingest/reconciler.ts";
-import { makeWorker, type WorkerParts } from "#core/ingest/worker.ts";
+import { IndexingError, makeWorker, type WorkerParts } from "#core/ingest/worker.ts";
 import type { LedgerArchive } from "#core/ports/archive.ts";
 import { recheck } from "#core/retrieval/recheck.ts";
 import { searchOf, visibleTo } from "./documents.ts";
+import { intercept } from "./hold.ts";
+import { embedded, type Place, type Stack } from "./stacks.ts";
 
-const closers: (() => void)[] = [];
-afterEach(() => {
-  for (const close of closers.splice(0).toReversed()) close();
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Real ledger, index and encoder over one file; the clock is the test's. */
+/** Real ledger, index and encoder in one place; the clock is the test's. */
 export interface IngestHouse extends WorkerParts {
   /** The same ledger. */
   readonly archive: LedgerArchive;
@@ -36,29 +35,35 @@ export interface IngestHouse extends WorkerParts {
   reconciler(
     options?: Partial<ReconcilerOptions>,
   ): ReturnType<typeof makeReconciler> & { readonly woken: DocumentKey[] };
-  /** What a caller with these tokens can open of a document, by each of the two layers alone. */
+  /**
+   * What a caller with these tokens can open of a document, by each of the two layers alone. An index that keeps a copy of access is behind the
+   * ledger until a worker has brought it, and knows what may be read, not what is live: there the filter is asked after that, and for
+   * what is live. The re-check is asked first, while the copy is as it is.
+   */
   opens(key: DocumentKey, ...tokens: AccessToken[]): Promise<{ readonly filter: string[]; readonly recheck: string[] }>;
   /** Generations of a document that lie in the index, live or not. */
   stored(key: DocumentKey): Promise<readonly number[]>;
-  /** Another house over the same file, as after the process was killed. */
+  /** Another house in the same place, as after the process was killed. */
   crash(): Promise<IngestHouse>;
 }
 
 /** Opens an empty house. */
-export async function ingestHouse(): Promise<IngestHouse> {
+export async function ingestHouse(stack: Stack = embedded): Promise<IngestHouse> {
   const folder = mkdtempSync(join(tmpdir(), "reticent-ingest-"));
-  closers.push(() => rmSync(folder, { recursive: true, force: true }));
-  return openHouse(join(folder, "reticent.db"), 1_000_000);
+  const place = stack.place(join(folder, "reticent.db"));
+  closers.push(async () => {
+    await stack.erase(place);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return openHouse(stack, place, 1_000_000);
 }
 
-async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
+async function openHouse(stack: Stack, place: Place, startMs: number): Promise<IngestHouse> {
   let now = startMs;
   const clock = (): number => now;
-  const database = openDatabase(file);
-  closers.push(() => database.close());
-  const ledger = await openSqliteLedger({ database, clock });
   const embedder = hashedEmbedder();
-  const index = await openSqliteIndex({ database, live: ledger.live, model: embedder.model, engine: inPlace });
+  const { ledger, index, close } = await stack.open(place, { clock });
+  closers.push(close);
   const { fingerprint } = embedder.model;
   const parts: WorkerParts = { ledger, index, embedder, clock, changes: documentChanges() };
 
@@ -74,6 +79,31 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
       const text = texts.get(chunkIdOf(key, generation, 0))?.text;
       return text === undefined ? [] : [{ generation, text }];
     });
+  };
+
+  /** Brings the copy of access and nothing else: a worker does that before it looks at the content. */
+  const bringCopy = async (key: DocumentKey) => {
+    const blind = intercept(ledger, "readBody", () => Promise.reject(new Error("the copy alone")));
+    await makeWorker({ ...parts, ledger: blind })(key).catch((error: unknown) => {
+      if (!(error instanceof IndexingError)) throw error;
+    });
+  };
+
+  /** Which of a document's texts searches for them find: where the index knows only who may read, of what is live. */
+  const textsFound = async (
+    key: DocumentKey,
+    all: readonly { readonly generation: number; readonly text: string }[],
+    visibility: VisibilityFilter,
+  ) => {
+    const live = (await ledger.read([key]))[0]?.live[fingerprint]?.generation;
+    const found: string[] = [];
+    for (const { generation, text } of all) {
+      const [vector = new Float32Array()] = await embedder.embed([text], "query");
+      const { hits } = await index.search({ fingerprint, vector, terms: [], filter: searchOf(visibility), limit: 100 });
+      const isFound = hits.some((hit) => keyString(hit.key) === keyString(key) && hit.generation === generation);
+      if (isFound && (!stack.keepsCopies || generation === live)) found.push(text);
+    }
+    return found;
   };
 
   return {
@@ -106,17 +136,15 @@ async function openHouse(file: string, startMs: number): Promise<IngestHouse> {
       const visibility = visibleTo(tokens);
       const [record] = await ledger.read([key]);
       const all = await chunks(key);
-      const selected = ledger.live.select(fingerprint, searchOf(visibility));
-      const isSelected = (generation: number) =>
-        selected.some((ref) => ref.generation === generation && ref.key.id === key.id && ref.key.source === key.source);
       // The re-check of an index that ignores its filter: every generation that lies there is a hit.
       const isConfirmed = (generation: number) => recheck(record, generation, visibility, fingerprint) === "confirmed";
+      if (stack.keepsCopies) await bringCopy(key);
       return {
-        filter: all.filter(({ generation }) => isSelected(generation)).map(({ text }) => text),
+        filter: await textsFound(key, all, visibility),
         recheck: all.filter(({ generation }) => isConfirmed(generation)).map(({ text }) => text),
       };
     },
     stored: async (key) => (await chunks(key)).map(({ generation }) => generation),
-    crash: () => openHouse(file, now),
+    crash: () => openHouse(stack, place, now),
   };
 }

@@ -1,5 +1,6 @@
 import { keyString } from "#core/document.ts";
 import type { ChunkText, IndexedGeneration, IndexHit, IndexQuery, VectorIndex } from "#core/ports/index.ts";
+import { replacing } from "./replacing.ts";
 
 /**
  * An index that ignores its filter, the live generation, and removals: it answers every search with every chunk that was ever
@@ -7,8 +8,7 @@ import type { ChunkText, IndexedGeneration, IndexHit, IndexQuery, VectorIndex } 
  */
 export function ignoringFilter(index: VectorIndex): VectorIndex {
   const written: IndexedGeneration[] = [];
-  return {
-    ...index,
+  return replacing(index, {
     write: async (generation) => {
       written.push(generation);
       await index.write(generation);
@@ -30,20 +30,7 @@ export function ignoringFilter(index: VectorIndex): VectorIndex {
         },
       };
     },
-    texts: (ids, fingerprint) => index.texts(ids, fingerprint),
-    tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
-    ...matching(index),
-    documents: (fingerprint, filter, page) => index.documents(fingerprint, filter, page),
-    close: () => index.close(),
-  };
-}
-
-/** The matching of an index, if it has one. What is asked for was confirmed before; impossible answers: core/retrieval/evidence.test.ts. */
-function matching(index: VectorIndex): Pick<VectorIndex, "matchTokens"> {
-  if (index.matchTokens === undefined) return {};
-  return {
-    matchTokens: async (query, ids, fingerprint) => (await index.matchTokens?.(query, ids, fingerprint)) ?? new Map(),
-  };
+  });
 }
 
 /** Every chunk of some generations as a hit, with its true cosine and the number of query terms that it holds. */
@@ -73,9 +60,10 @@ export interface Lie {
   readonly listsEverything?: boolean;
 }
 
-/** An index that can be told how to lie. Without a lie it is honest. */
-export interface LyingIndex extends VectorIndex {
-  lie: Lie;
+/** An index that can be told how to lie. Until then it is honest. */
+export interface LyingIndex {
+  readonly port: VectorIndex;
+  tell(lie: Lie): void;
   /** Everything that was ever written, removed or not. */
   readonly written: readonly IndexedGeneration[];
 }
@@ -86,9 +74,8 @@ export interface LyingIndex extends VectorIndex {
  */
 export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneration[] = []): LyingIndex {
   const written: IndexedGeneration[] = [...before];
-  const lying: LyingIndex = {
-    lie: {},
-    written,
+  const told: { lie: Lie } = { lie: {} };
+  const own: Partial<VectorIndex> = {
     write: async (generation) => {
       written.push(generation);
       await index.write(generation);
@@ -97,7 +84,7 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
     remove: async () => {},
     search: async (query) => {
       const answer = await index.search(query);
-      const { hits } = lying.lie;
+      const { hits } = told.lie;
       if (hits === undefined) return answer;
       const { fingerprint, filter } = query;
       const selected = new Set((await index.documents(fingerprint, filter, { limit: 1_000 })).map(keyString));
@@ -109,7 +96,7 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
     },
     texts: async (ids, fingerprint) => {
       const honest = await index.texts(ids, fingerprint);
-      const { texts } = lying.lie;
+      const { texts } = told.lie;
       if (texts === undefined) return honest;
       return texts(
         honest,
@@ -119,13 +106,16 @@ export function lyingIndex(index: VectorIndex, before: readonly IndexedGeneratio
         ),
       );
     },
-    tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
-    ...matching(index),
     documents: async (fingerprint, filter, page) =>
-      lying.lie.listsEverything === true
+      told.lie.listsEverything === true
         ? written.map(({ key }) => key).slice(0, page.limit)
         : index.documents(fingerprint, filter, page),
-    close: () => index.close(),
   };
-  return lying;
+  return {
+    port: replacing(index, own),
+    written,
+    tell: (lie) => {
+      told.lie = lie;
+    },
+  };
 }

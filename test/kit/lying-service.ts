@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import type { AclEntry } from "#core/access/acl.ts";
 import type { Recheck } from "#core/retrieval/recheck.ts";
@@ -10,6 +11,8 @@ import { openPorts } from "#services/ports/open-ports.ts";
 import { type RunningService, serve } from "#services/process/serve.ts";
 import { type LyingIndex, lyingIndex } from "./lying-index.ts";
 import { policyFolder, testPolicy } from "./policy-folder.ts";
+import { embedded, type Stack } from "./stacks.ts";
+import { until } from "./until.ts";
 import { deny, everyone, grant } from "./world.ts";
 
 /** The test policy, and writers for every source and tenant. */
@@ -76,6 +79,8 @@ export interface LyingService {
     body?: unknown,
   ): Promise<Answer>;
   put(document: Written, version?: number): Promise<void>;
+  /** Waits until the filter selects what the re-check confirms: an index with a copy of access hears of a change after the ledger. */
+  settled(): Promise<void>;
   /** Stops, and starts again on the same data. */
   restart(recheck?: Recheck): Promise<void>;
   close(): Promise<void>;
@@ -84,17 +89,25 @@ export interface LyingService {
 /** Somebody who may write everywhere. */
 export const writer = { user: "wendy", groups: ["writers"] };
 
-/** Starts a service on a data directory of its own. */
-export async function lyingService(): Promise<LyingService> {
+/** Starts a service on data of its own. */
+export async function lyingService(stack: Stack = embedded): Promise<LyingService> {
   const policy = policyFolder(policyFiles);
   const dataDir = await mkdtemp(join(tmpdir(), "reticent-lying-"));
-  const config = defaultConfig({ embedder: "hashed", port: 0, dataDir, policyDir: policy.dir, logLevel: "silent" });
+  const place = stack.place();
+  const config = defaultConfig({
+    ...stack.settings(place),
+    embedder: "hashed",
+    port: 0,
+    dataDir,
+    policyDir: policy.dir,
+    logLevel: "silent",
+  });
   let index: LyingIndex;
   let service: RunningService;
   const start = async (before: LyingIndex["written"], recheck?: Recheck) => {
     const ports = await openPorts(config, () => {});
     index = lyingIndex(ports.index, before);
-    const changed = { ...ports, index, ...(recheck === undefined ? {} : { recheck }) };
+    const changed = { ...ports, index: index.port, ...(recheck === undefined ? {} : { recheck }) };
     service = await serve(changed, config, serverFor(config));
   };
   await start([]);
@@ -137,12 +150,18 @@ export async function lyingService(): Promise<LyingService> {
       });
       if (status !== 200) throw new Error(all);
     },
+    async settled() {
+      const looker = { user: "eve", groups: ["explainers", "guests"] };
+      const list = async (query: string) => (await call(looker, "GET", `/v1/documents${query}`)).body.documents;
+      await until(async () => isDeepStrictEqual(await list("?via=filter"), await list("")));
+    },
     async restart(recheck) {
       await service.close();
       await start(index.written, recheck);
     },
     async close() {
       await service.close();
+      await stack.erase(place);
       await rm(dataDir, { recursive: true, force: true });
       policy.remove();
     },

@@ -48,12 +48,26 @@ export const freshPrefix = (): string => `test-${randomBytes(6).toString("hex")}
 
 /** Removes all collections with a prefix. */
 export async function dropCollections(url: string, prefix: string): Promise<void> {
+  for (const name of await collectionsOf(url, prefix)) await fetch(`${url}/collections/${name}`, { method: "DELETE" });
+}
+
+/** Erases all points of the collections with a prefix. @throws Error when the server does not say that it has */
+export async function emptyCollections(url: string, prefix: string): Promise<void> {
+  for (const name of await collectionsOf(url, prefix)) {
+    const answer = await fetch(`${url}/collections/${name}/points/delete?wait=true`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ filter: {} }),
+    });
+    if (!answer.ok) throw new Error(`${name} could not be emptied: ${await answer.text()}`);
+  }
+}
+
+async function collectionsOf(url: string, prefix: string): Promise<readonly string[]> {
   const answer = (await (await fetch(`${url}/collections`)).json()) as {
     result: { collections: { name: string }[] };
   };
-  for (const { name } of answer.result.collections) {
-    if (name.startsWith(prefix)) await fetch(`${url}/collections/${name}`, { method: "DELETE" });
-  }
+  return answer.result.collections.map(({ name }) => name).filter((name) => name.startsWith(prefix));
 }
 
 async function ownServer(program: string): Promise<TestQdrant> {

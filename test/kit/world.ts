@@ -1,8 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
-import { inPlace } from "#adapters/index-sqlite/engine/link.ts";
-import { openSqliteIndex } from "#adapters/index-sqlite/sqlite-index.ts";
-import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openPolicy, type WatchedPolicy } from "#adapters/policy-casbin/policy.ts";
 import { openTraceStore } from "#adapters/trace-sqlite/store.ts";
 import { type AclEntry, accessOf } from "#core/access/acl.ts";
@@ -14,13 +10,13 @@ import { accessHash, contentHash, requestHash } from "#core/ingest/hash.ts";
 import { makeWorker } from "#core/ingest/worker.ts";
 import type { VectorIndex } from "#core/ports/index.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
-import type { LiveDocuments } from "#core/ports/live-documents.ts";
 import { type Recheck, recheck } from "#core/retrieval/recheck.ts";
 import { retrieveRequestSchema } from "#core/retrieval/request.ts";
 import { type RetrieveResponse, retrieveResponseSchema } from "#core/retrieval/response.ts";
 import { makeRetrieve } from "#core/retrieval/retrieve.ts";
 import { type QualityInput, qualityOf } from "#core/trust/quality.ts";
 import { policyFolder } from "./policy-folder.ts";
+import { embedded, type Stack } from "./stacks.ts";
 
 /** A document as a test writes it; what is left out is harmless. */
 export interface TestDocument {
@@ -38,16 +34,18 @@ export interface TestDocument {
 
 export interface WorldOptions {
   readonly policy?: WatchedPolicy;
+  /** What stands behind the ports; absent = everything embedded. */
+  readonly stack?: Stack;
   /** Guards, and adapters that misbehave: only tests can put something else here. */
   readonly isVisible?: IsVisible;
   readonly recheck?: Recheck;
-  /** Another index than the embedded one, which keeps a copy of access. Closed with the world. */
+  /** Another index than the stack's. Closed with the world. */
   readonly index?: VectorIndex;
-  readonly wrapIndex?: (index: VectorIndex, live: LiveDocuments) => VectorIndex;
+  readonly wrapIndex?: (index: VectorIndex) => VectorIndex;
   readonly wrapLedger?: (ledger: Ledger) => Ledger;
 }
 
-/** Real ledger, index, encoder, worker and retrieval in memory, without HTTP and without a queue: each step is the test's. */
+/** Real ledger, index, encoder, worker and retrieval, without HTTP and without a queue: each step is the test's. */
 export interface World {
   readonly ledger: Ledger;
   readonly index: VectorIndex;
@@ -96,21 +94,20 @@ export async function openTestPolicy(files?: Readonly<Record<string, string>>): 
   };
 }
 
-/** Opens a world in memory. */
+/** Opens an empty world. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const policy = options.policy ?? (await openTestPolicy());
-  const database = new DatabaseSync(":memory:");
+  const { stack = embedded } = options;
   const clock = () => world.now;
-  const sqlite = await openSqliteLedger({
-    database,
+  const embedder = hashedEmbedder();
+  const place = stack.place();
+  const store = await stack.open(place, {
     clock,
     ...(options.isVisible === undefined ? {} : { isVisible: options.isVisible }),
   });
-  const embedder = hashedEmbedder();
-  const ownIndex =
-    options.index ?? (await openSqliteIndex({ database, live: sqlite.live, model: embedder.model, engine: inPlace }));
-  const ledger = options.wrapLedger?.(sqlite) ?? sqlite;
-  const index = options.wrapIndex?.(ownIndex, sqlite.live) ?? ownIndex;
+  const ownIndex = options.index ?? store.index;
+  const ledger = options.wrapLedger?.(store.ledger) ?? store.ledger;
+  const index = options.wrapIndex?.(ownIndex) ?? ownIndex;
   const traces = openTraceStore({
     file: ":memory:",
     clock,
@@ -177,9 +174,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     now: Date.UTC(2026, 0, 1),
     async close() {
       await traces.close();
-      await index.close();
-      await ledger.close();
-      database.close();
+      await options.index?.close();
+      await store.close();
+      await stack.erase(place);
       if (options.policy === undefined) await policy.close();
     },
   };

@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WatchedPolicy } from "#adapters/policy-casbin/policy.ts";
 import type { AclEntry } from "#core/access/acl.ts";
+import type { DocumentKey } from "#core/document.ts";
+import { openStacks, type Stack } from "#test/kit/stacks.ts";
 import {
   callerOf,
   comparable,
@@ -14,7 +16,11 @@ import {
   type World,
 } from "#test/kit/world.ts";
 
-// Two corpora that differ only in documents which the caller may not read must give the same bytes.
+// Two corpora that differ only in documents which the caller may not read must give the same bytes. Where the index keeps a copy of access, that is
+// promised once the copy has caught up: until then a document that was taken away counts in the statistics of those who lost it. The worker brings
+// it here after each change; in the embedded stack, which has no copy, there is nothing for it to do.
+
+const stacks = await openStacks("non-interference", ["embedded", "full"]);
 
 let policy: WatchedPolicy;
 beforeAll(async () => {
@@ -95,6 +101,16 @@ const hiddenArb: fc.Arbitrary<Hidden> = fc
     document: { ...document, quality: quality(supersedes) },
   }));
 
+async function changed(
+  world: World,
+  document: TestDocument,
+  change: (key: DocumentKey) => Promise<void>,
+): Promise<void> {
+  const key = await world.put(document);
+  await change(key);
+  await world.work(key);
+}
+
 async function hide(world: World, { way, document }: Hidden): Promise<void> {
   switch (way) {
     case "acl":
@@ -113,13 +129,13 @@ async function hide(world: World, { way, document }: Hidden): Promise<void> {
       await world.put({ ...document, tenant: "two", id: document.id.replace("hidden-", "") });
       return;
     case "deleted":
-      await world.remove(await world.put(document), 1_000_000);
+      await changed(world, document, (key) => world.remove(key, 1_000_000));
       return;
     case "revoked":
-      await world.share(await world.put(document), [grant("group", "staff")]);
+      await changed(world, document, (key) => world.share(key, [grant("group", "staff")]));
       return;
     case "relabelled":
-      await world.share(await world.put(document), [everyone], ["secret"]);
+      await changed(world, document, (key) => world.share(key, [everyone], ["secret"]));
       return;
     case "pending":
       // The text that is live is for staff; the newer one, for everyone, is not indexed.
@@ -134,11 +150,12 @@ function distinct<T>(items: readonly T[], nameOf: (item: T) => string): T[] {
 }
 
 async function responses(
+  stack: Stack,
   visible: readonly TestDocument[],
   hidden: readonly Hidden[],
   queries: readonly string[],
 ): Promise<string[]> {
-  const world = await openWorld({ policy });
+  const world = await openWorld({ policy, stack });
   try {
     for (const [position, document] of visible.entries()) {
       for (const item of hidden) if (item.at === position) await hide(world, item);
@@ -158,31 +175,38 @@ async function responses(
   }
 }
 
-test("documents that the caller may not read never change one byte of the caller's responses", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(visibleArb, { maxLength: 8 }),
-      fc.array(hiddenArb, { maxLength: 8 }),
-      fc.array(hiddenArb, { maxLength: 8 }),
-      fc.array(queryArb, { minLength: 1, maxLength: 3 }),
-      async (visible, some, others, queries) => {
-        const shown = distinct(visible, (document) => document.id);
-        const unique = (list: readonly Hidden[]) => distinct(list, (item) => item.document.id);
-        const one = await responses(shown, unique(some), queries);
-        const other = await responses(shown, unique(others), queries);
-        expect(other).toEqual(one);
-      },
-    ),
-    { numRuns: 300 },
-  );
-});
+describe.for(stacks)("$name", (stack) => {
+  // Every document of a full stack takes some twenty requests to its servers.
+  const runs = (embedded: number) => (stack.name === "embedded" ? embedded : embedded / 10);
 
-test("the order in which documents came in never changes one byte of a response", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(visibleArb, { minLength: 2, maxLength: 8 }), queryArb, async (visible, query) => {
-      const shown = distinct(visible, (document) => document.id);
-      expect(await responses(shown.toReversed(), [], [query])).toEqual(await responses(shown, [], [query]));
-    }),
-    { numRuns: 100 },
-  );
+  test("documents that the caller may not read never change one byte of the caller's responses", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(visibleArb, { maxLength: 8 }),
+        fc.array(hiddenArb, { maxLength: 8 }),
+        fc.array(hiddenArb, { maxLength: 8 }),
+        fc.array(queryArb, { minLength: 1, maxLength: 3 }),
+        async (visible, some, others, queries) => {
+          const shown = distinct(visible, (document) => document.id);
+          const unique = (list: readonly Hidden[]) => distinct(list, (item) => item.document.id);
+          const one = await responses(stack, shown, unique(some), queries);
+          const other = await responses(stack, shown, unique(others), queries);
+          expect(other).toEqual(one);
+        },
+      ),
+      { numRuns: runs(300) },
+    );
+  });
+
+  test("the order in which documents came in never changes one byte of a response", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(visibleArb, { minLength: 2, maxLength: 8 }), queryArb, async (visible, query) => {
+        const shown = distinct(visible, (document) => document.id);
+        expect(await responses(stack, shown.toReversed(), [], [query])).toEqual(
+          await responses(stack, shown, [], [query]),
+        );
+      }),
+      { numRuns: runs(100) },
+    );
+  });
 });

@@ -98,6 +98,13 @@ await describeStack("reticent doctor on the full stack", (stack) => {
     expect(mixed.lines.filter(({ name }) => ["ledger-server", "trace-file"].includes(name))).toEqual([]);
   });
 
+  test("another namespace on the same servers is another deployment", async () => {
+    const other = await look(stack.env({ RETICENT_NAMESPACE: "other" }));
+    expect(other).toMatchObject({ code: 0 });
+    expect(other.named("warning")).toEqual(["calibration", "ledger-store", "index-collections"]);
+    expect(other.line("documents").finding).toContain("0 documents");
+  });
+
   test("a folder that is older than the agreed policy, and one that is newer", async () => {
     const { policy: agreed, supersededPolicies } = keyNames("reticent");
     const mine = (await stack.admin.get(agreed)) ?? "";

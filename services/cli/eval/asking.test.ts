@@ -64,6 +64,7 @@ test("the more confident response leads, its documents come first, and none come
     outcome: "answered",
     reason: null,
     hits: ["p", "b", "a"],
+    passages: ["red/leave#2-7"],
     // Of the leading response.
     features: { best: 2 },
   });
@@ -82,7 +83,7 @@ test("equally confident responses keep the order of the tenants, and at most fif
 });
 
 test("a user without any answer has an error, not an abstention", () => {
-  expect(unite([])).toEqual({ score: 0, outcome: "error", reason: null, hits: [], features: null });
+  expect(unite([])).toEqual({ score: 0, outcome: "error", reason: null, hits: [], passages: [], features: null });
 });
 
 test("only the random id is left out of a comparison, and the first difference is shown", () => {
@@ -200,6 +201,7 @@ test("an outdated version above its current one counts, unless the user may not 
   const asked = [["old", "new"], ["new", "old"], ["old"], ["other"]].map((hits) => ({
     ...rest,
     hits,
+    passages: [],
     outcome: "abstained" as const,
   }));
   expect(supersededFigures(asked, withOld, user(["old", "new"]))).toEqual({

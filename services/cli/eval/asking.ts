@@ -28,6 +28,8 @@ export interface Asked {
   readonly reason: string | null;
   /** Ranked documents before the floor and confidence gates, without repeats. */
   readonly hits: readonly string[];
+  /** What was returned, best first: document and place in its body, `id#start-end`; empty for an abstention. */
+  readonly passages: readonly string[];
   /** What the confidence was made from, by the trace of the leading response; `null` without one. */
   readonly features: Readonly<Record<string, number>> | null;
   /** Candidates that the user's own traces show, per tenant. */
@@ -73,9 +75,11 @@ const byConfidence = (answers: readonly Answer[]) =>
  * Unites what a user of several tenants got: the more confident response leads and its documents come first; equally confident
  * ones in the order of the tenants. At most fifty documents, without repeats.
  */
-export function unite(answers: readonly Answer[]): Pick<Asked, "score" | "outcome" | "reason" | "hits" | "features"> {
+export function unite(
+  answers: readonly Answer[],
+): Pick<Asked, "score" | "outcome" | "reason" | "hits" | "passages" | "features"> {
   const [leader, ...others] = byConfidence(answers);
-  if (leader === undefined) return { score: 0, outcome: "error", reason: null, hits: [], features: null };
+  if (leader === undefined) return { score: 0, outcome: "error", reason: null, hits: [], passages: [], features: null };
   const { response } = leader;
   const hits = [leader, ...others].flatMap(hitsOf);
   return {
@@ -83,6 +87,9 @@ export function unite(answers: readonly Answer[]): Pick<Asked, "score" | "outcom
     outcome: response.outcome,
     reason: response.outcome === "abstained" ? response.reason : null,
     hits: [...new Set(hits)].slice(0, hitsKept),
+    passages: [leader, ...others].flatMap(({ response: { passages }, nameOf }) =>
+      passages.map((one) => `${nameOf(one.source, one.document_id)}#${one.start_char}-${one.end_char}`),
+    ),
     features: leader.trace.features,
   };
 }

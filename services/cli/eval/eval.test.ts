@@ -90,6 +90,9 @@ test("a set with access lists: visible sets equal the oracle, nothing hidden com
       outcome: z.enum(["answered", "abstained"]),
       reason: z.string().nullable(),
       hits: z.array(z.string()),
+      passages: z.array(z.string()),
+      gates: z.strictObject({ floor: z.number(), threshold: z.number() }),
+      features: z.record(z.string(), z.number()),
     }),
   );
   const pairs = pairLines.parse(jsonLines(pairsFile));

@@ -9,6 +9,8 @@ import { evaluate } from "./evaluate.ts";
 import { featureLines } from "./features-file.ts";
 import { htmlOf } from "./html/page.ts";
 import { type EvalOptions, readOptions, usage } from "./options.ts";
+import type { PairLine } from "./pair-lines.ts";
+import { parity } from "./parity.ts";
 import { inSplit } from "./plan.ts";
 import { record } from "./record/record.ts";
 import { tablesOf } from "./report.ts";
@@ -19,8 +21,11 @@ function runLine({ query, score, hits }: Asked): string {
 }
 
 /** A line of `--pairs`. */
-function pairLine({ user, query, score, outcome, reason, hits }: Asked): string {
-  return JSON.stringify({ user, query: query.id, score, outcome, reason, hits });
+function pairLine({ query, ...asked }: Asked): string {
+  const { user, score, outcome, reason, hits, passages, gates, features } = asked;
+  const applied = gates === null ? null : { floor: gates.floor, threshold: gates.threshold };
+  const line: PairLine = { user, query: query.id, score, outcome, reason, hits, passages, gates: applied, features };
+  return JSON.stringify(line);
 }
 
 function write(file: string, lines: readonly string[]): void {
@@ -38,13 +43,15 @@ function checkWritable(file: string | undefined): void {
 }
 
 /**
- * `reticent eval DIR`: measures the service on a set, through its HTTP API; `reticent eval record` adds a case to a set.
+ * `reticent eval DIR`: measures the service on a set, through its HTTP API; `reticent eval record` adds a case to a set, and
+ * `reticent eval parity` compares what two runs answered.
  * @returns 0; 1 when anything hidden came out, a visible set differs from the oracle, the service failed, an expected outcome did not
  *   come, or a figure dropped against the baseline; 2 for wrong usage.
  */
 export async function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   const { stdout, stderr } = terminal;
   const [first, ...others] = args;
+  if (first === "parity") return exitCodeOf("eval parity", async () => parity(others, terminal), stderr);
   if (first === "record") return exitCodeOf("eval record", () => record(others, terminal), stderr);
 
   // Leaves through `exit`, whose listeners remove the temporary folders.
@@ -54,7 +61,7 @@ export async function run(args: readonly string[], terminal: Terminal = processT
     return await exitCodeOf(
       "eval",
       async () => {
-        const options = readOptions(args);
+        const options = readOptions(args, terminal.env);
         if (options === undefined) {
           stdout.write(usage);
           return 0;

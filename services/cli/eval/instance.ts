@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
+import type { AdapterConfig } from "#services/adapter-settings.ts";
 import { startService } from "#services/compose.ts";
 import { defaultConfig, parseConfig } from "#services/config.ts";
+import { UnusableServer } from "#services/ports/unusable-server.ts";
+import { namespacePrefix, type OwnAdapters, underOwnName } from "./adapters.ts";
 import { Api, ServiceError } from "./api.ts";
 import { type MappedDocument, type MappedUser, ownGroups } from "./mapping.ts";
 import type { EvalOptions } from "./options.ts";
@@ -21,6 +24,13 @@ const removeAll = () => {
   folders.clear();
 };
 process.on("exit", removeAll);
+
+// What lies on servers cannot be erased any more when the process is told to stop, or when a server is away then.
+const onServers = new Set<OwnAdapters>();
+process.on("exit", () => {
+  if (onServers.size === 0) return;
+  process.stderr.write(`left behind on the servers: what is named with ${namespacePrefix}…\n`);
+});
 
 /** A fresh service of its own, on a free port, with a policy folder, a signing key and a data directory that go with it. */
 export interface Instance {
@@ -45,13 +55,21 @@ export interface Loaded {
 /** Starts an empty instance. @param writePolicies writes its policy folder, which is there and empty. */
 export async function startInstance(
   writePolicies: (folder: string) => Promise<void>,
-  { embedder, vectorFile, candidatesFile }: Pick<EvalOptions, "embedder" | "vectorFile" | "candidatesFile">,
+  options: Pick<EvalOptions, "adapters" | "embedder" | "vectorFile" | "candidatesFile">,
 ): Promise<Instance> {
+  const { embedder, vectorFile, candidatesFile } = options;
+  const own = options.adapters === undefined ? undefined : underOwnName(options.adapters);
   const folder = mkdtempSync(join(tmpdir(), "reticent-eval-"));
   folders.add(folder);
-  const remove = () => {
+  const remove = async () => {
     rmSync(folder, { recursive: true, force: true });
     folders.delete(folder);
+    if (own === undefined) return;
+    // Without it, what was measured is as good; the end of the process says what is left.
+    await own.erase().then(
+      () => onServers.delete(own),
+      () => {},
+    );
   };
   const dataDir = join(folder, "data");
   const policyDir = join(folder, "policies");
@@ -61,6 +79,7 @@ export async function startInstance(
     await writePolicies(policyDir);
     const { openai } = embedder === "openai" ? parseConfig({ ...process.env, RETICENT_EMBEDDER: embedder }) : {};
     const config = defaultConfig({
+      ...(own === undefined ? {} : settingsOf(own)),
       host: "127.0.0.1",
       port: 0,
       dataDir,
@@ -74,6 +93,7 @@ export async function startInstance(
       traceEveryChunk: candidatesFile !== undefined,
       ...(vectorFile === undefined ? {} : { vectorFile }),
     });
+    if (own !== undefined) onServers.add(own);
     const service = await startService(config);
     const api = new Api(service.url.replace(/\/$/, ""));
     const tokenFor = (tenant: string, user: string, groups: readonly string[], agents: readonly string[] = []) =>
@@ -93,14 +113,18 @@ export async function startInstance(
         try {
           await service.close();
         } finally {
-          remove();
+          await remove();
         }
       },
     };
   } catch (error) {
-    remove();
-    throw error;
+    await remove();
+    throw error instanceof UnusableServer ? new ServiceError(error.message, { cause: error }) : error;
   }
+}
+
+function settingsOf({ adapters, redis, qdrant }: OwnAdapters): AdapterConfig {
+  return { adapters, ...(redis === undefined ? {} : { redis }), ...(qdrant === undefined ? {} : { qdrant }) };
 }
 
 async function loadDocuments(

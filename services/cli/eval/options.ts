@@ -1,7 +1,9 @@
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import type { AdapterConfig } from "#services/adapter-settings.ts";
 import { type ConfiguredEmbedder, configuredEmbedders } from "#services/config.ts";
-import { integerOption, parseOptions, UsageError } from "../terminal.ts";
+import { integerOption, parseOptions, type Terminal, UsageError } from "../terminal.ts";
+import { adaptersIn } from "./adapters.ts";
 
 /** Queries that a figure is computed on. */
 export const splits = ["calib", "test", "all"] as const;
@@ -30,6 +32,8 @@ export interface EvalOptions {
   /** Absent = the policy folder's own, or the project's. */
   readonly trustFile: string | undefined;
   readonly embedder: ConfiguredEmbedder;
+  /** Where the instance keeps its data; absent = in one process, with no other server. */
+  readonly adapters: AdapterConfig | undefined;
   /** Keeps vectors from run to run. */
   readonly vectorFile: string | undefined;
 }
@@ -37,6 +41,7 @@ export interface EvalOptions {
 /** What `reticent eval --help` prints. */
 export const usage = `usage: reticent eval DIR [options]
        reticent eval record --help
+       reticent eval parity --help
 
 Indexes a set (corpus.jsonl, queries.jsonl and, where it has them, acl.jsonl with principals.json, visibility.jsonl,
 users_visible.jsonl) in a fresh instance of the service, asks its queries over HTTP, and measures answers, abstentions and leaks.
@@ -48,7 +53,8 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
   --json                  one JSON object on standard output instead of tables
   --run FILE              write a line per query: {"id","score","hits"}; without --split for the queries of all splits. In a set with
                           access lists each query is asked by the user who may read most of its relevant documents.
-  --pairs FILE            write a line per user and query: {"user","query","score","outcome","reason","hits"}
+  --pairs FILE            write a line per user and query: {"user","query","score","outcome","reason","hits","passages",
+                          "gates","features"}; what \`reticent eval parity\` compares
   --features FILE         write a line per judged query: {"id","set","split","fold","group","answerable","confidence","features"}; in a set
                           with access lists per judged user and query, id and user named. Without --split for the queries of all splits.
   --candidates FILE       write the lines of --features with {"relevant","hits","candidates"}: every candidate chunk of the search, per tenant, as
@@ -60,6 +66,8 @@ Intervals are 95 % bootstrap intervals; where the queries have groups (articles,
   --superseded            add superseded.jsonl and acl-superseded.jsonl, and count outdated versions above current ones
   --isolation             compare responses with those of instances that hold only the user's visible documents
   --embedder NAME         minilm (default), hashed, or openai as the settings RETICENT_OPENAI_… say
+  --adapters environment  run on the adapters that RETICENT_LEDGER, RETICENT_INDEX and the other settings of adapters choose (default embedded), under a
+                          namespace of its own on their servers, which is erased afterwards; nothing of a deployment there is touched
   --vectors FILE          keep vectors in this file, so that the next run embeds nothing twice
   --trust FILE            take the floors and thresholds of the embedding models from here (default: the set's policy folder,
                           or the project's)
@@ -72,7 +80,7 @@ an expected outcome did not come, or a figure dropped against the baseline; 2 wh
  * Reads the arguments of `reticent eval`; `undefined` when help is asked for.
  * @throws UsageError with one line that says what is wrong.
  */
-export function readOptions(args: readonly string[]): EvalOptions | undefined {
+export function readOptions(args: readonly string[], env: Terminal["env"] = {}): EvalOptions | undefined {
   const { values, positionals } = parseOptions({
     args: [...args],
     allowPositionals: true,
@@ -91,6 +99,7 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
       isolation: { type: "boolean" },
       trust: { type: "string" },
       embedder: { type: "string" },
+      adapters: { type: "string" },
       vectors: { type: "string" },
     },
   });
@@ -106,6 +115,9 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
   const embedder = configuredEmbedders.find((name) => name === (values.embedder ?? configuredEmbedders[0]));
   if (embedder === undefined)
     throw new UsageError(`--embedder: ${configuredEmbedders.join(", ")}, not "${values.embedder}"`);
+  const { adapters = "embedded" } = values;
+  if (adapters !== "embedded" && adapters !== "environment")
+    throw new UsageError(`--adapters: embedded, environment, not "${adapters}"`);
   return {
     folder,
     name: basename(resolve(folder)),
@@ -123,6 +135,7 @@ export function readOptions(args: readonly string[]): EvalOptions | undefined {
     isolation: values.isolation === true,
     trustFile: values.trust,
     embedder,
+    adapters: adapters === "environment" ? adaptersIn(env) : undefined,
     vectorFile: values.vectors,
   };
 }

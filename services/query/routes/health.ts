@@ -19,6 +19,10 @@ export interface HealthOptions {
   readonly answers: boolean;
   /** Present where there are other processes: rejects with why this one has fallen behind them. */
   readonly catchUp?: () => Promise<void>;
+  /** Present where the index is on a server: rejects with why it cannot be searched. */
+  readonly checkIndex?: () => Promise<void>;
+  /** False while the encoder fails at questions; absent = that is not known. */
+  readonly isEmbedding?: () => boolean;
   /** False while wake-ups do not get through to a queue outside this process; absent = the queue is in this process. */
   readonly isQueueReachable?: () => boolean;
   /** What the ledger's server can lose. @throws AppError `ledger-unavailable` */
@@ -27,8 +31,24 @@ export interface HealthOptions {
   readonly lostTraces: (tenant: string) => number;
 }
 
-/** How long `/readyz` repeats what it last saw of the other processes, ms. */
+/** How long `/readyz` repeats what it last saw of other processes and of the index's server, ms. */
 const lookAgainMs = 500;
+
+/** Why a look fails, or `undefined`. Anybody may ask, so that it is taken once for all of them, and again after a while. */
+function askedOnce(clock: Clock, look: (() => Promise<void>) | undefined): () => Promise<string | undefined> {
+  let looked: { readonly at: number; readonly code: Promise<string | undefined> } | undefined;
+  return () => {
+    if (look === undefined) return Promise.resolve(undefined);
+    if (looked === undefined || clock() - looked.at >= lookAgainMs) {
+      const code = look().then(
+        () => undefined,
+        (error: unknown) => (error instanceof AppError ? error.code : "internal"),
+      );
+      looked = { at: clock(), code };
+    }
+    return looked.code;
+  };
+}
 
 /**
  * /healthz: the process answers. /readyz: codes only, for anybody; 503 when questions cannot be answered. /v1/status: what is in force,
@@ -39,19 +59,8 @@ const lookAgainMs = 500;
 export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
   const { policy, models, clock, isClosing, isWritable, answers, isQueueReachable = () => true } = options;
   const startedAt = clock();
-  let looked: { readonly at: number; readonly code: Promise<string | undefined> } | undefined;
-  /** Anybody may ask, so the ledger is asked once for all of them. */
-  const behindCode = (): Promise<string | undefined> => {
-    if (options.catchUp === undefined) return Promise.resolve(undefined);
-    if (looked === undefined || clock() - looked.at >= lookAgainMs) {
-      const code = options.catchUp().then(
-        () => undefined,
-        (error: unknown) => (error instanceof AppError ? error.code : "internal"),
-      );
-      looked = { at: clock(), code };
-    }
-    return looked.code;
-  };
+  const behindCode = askedOnce(clock, options.catchUp);
+  const indexCode = askedOnce(clock, answers ? options.checkIndex : undefined);
 
   app.get("/healthz", { config: { public: true } }, async () => ({ status: "ok" }));
 
@@ -66,10 +75,10 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     if (!isQueueReachable()) codes.push("queue-unreachable");
     let ready = !isClosing();
     if (!ready) codes.push("shutting-down");
-    const behind = await behindCode();
-    if (behind !== undefined) {
+    for (const code of await Promise.all([behindCode(), indexCode()])) {
+      if (code === undefined) continue;
       ready = false;
-      codes.push(behind);
+      codes.push(code);
     }
     // Of any encoder in use; whether questions are answered is asked below.
     codes.push(...models.problems());
@@ -81,6 +90,9 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
       const code = error instanceof AppError ? error.code : "internal";
       if (codes.every((told) => told !== code && told !== "embedding-drift")) codes.push(code);
     }
+    // The next question may find it well again, so that it has to come here.
+    if (options.isEmbedding?.() === false && !codes.includes("embedder-unavailable"))
+      codes.push("embedder-unavailable");
     try {
       const entry = policy.current().trust.models.get(model.name);
       if (entry === undefined) throw new AppError("policy-unavailable");
