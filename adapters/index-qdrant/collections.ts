@@ -5,12 +5,14 @@ import {
   collectionOf,
   dense,
   lexical,
+  pointFormat,
   searchCollection,
   searchIndexes,
   textCollection,
   textIndexes,
 } from "./schema.ts";
 import { type Schemas, type Server, unavailable } from "./server.ts";
+import { sizeProbe } from "./terms.ts";
 
 /** The collections of one fingerprint, made and checked. */
 export interface OpenCollections extends CollectionNames {
@@ -31,7 +33,7 @@ const description = z.object({
         unindexed_filtering_update: z.boolean().nullish(),
       })
       .nullish(),
-    metadata: z.looseObject({ fingerprint: z.string() }).nullish(),
+    metadata: z.looseObject({ fingerprint: z.string(), format: z.string().optional() }).nullish(),
   }),
   payload_schema: z.record(
     z.string(),
@@ -79,7 +81,9 @@ export class Collections {
     if (found !== undefined) return found;
     const names = aliasesOf(this.#prefix, fingerprint);
     await this.#make(names.texts, textCollection(fingerprint), textIndexes);
-    await this.#make(names.search, searchCollection(dimensions, this.#approximate, fingerprint), searchIndexes);
+    await this.#make(names.search, searchCollection(dimensions, this.#approximate, fingerprint), searchIndexes, [
+      sizeProbe,
+    ]);
     return this.#check(names, fingerprint);
   }
 
@@ -87,6 +91,7 @@ export class Collections {
     alias: string,
     config: Schemas["CreateCollection"],
     indexes: Readonly<Record<string, Schemas["PayloadFieldSchema"]>>,
+    points: readonly Schemas["PointStruct"][] = [],
   ): Promise<void> {
     const name = collectionOf(alias);
     try {
@@ -96,6 +101,7 @@ export class Collections {
       if (!(await this.#server.hasCollection(name))) throw error;
     }
     for (const [field, schema] of Object.entries(indexes)) await this.#server.indexField(name, field, schema);
+    if (points.length > 0) await this.#server.insert(name, points);
     await this.#server.alias(alias, name);
   }
 
@@ -145,6 +151,11 @@ function checkCommon(
     throw new Error(`collection ${name}: ${params.shard_number} shards, each with an idf of its own`);
   }
   if (metadata?.fingerprint !== fingerprint) throw new Error(`collection ${name}: it was made for another fingerprint`);
+  if (metadata.format !== pointFormat) {
+    throw new Error(
+      `collection ${name}: its points have format ${metadata.format}, not ${pointFormat}; remove it, and it is made again from the ledger`,
+    );
+  }
   const isStrict =
     strict?.enabled === true &&
     strict.unindexed_filtering_retrieve === false &&

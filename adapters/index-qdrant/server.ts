@@ -2,6 +2,7 @@ import { type Schemas as ClientSchemas, QdrantClient } from "@qdrant/js-client-r
 import { z } from "zod";
 import { AppError } from "#core/errors.ts";
 import type { Filter, Some } from "./filter.ts";
+import { Post } from "./post.ts";
 import type { SparseVector } from "./terms.ts";
 
 /** The types of the client. */
@@ -18,28 +19,56 @@ export interface ServerOptions {
   readonly onTrouble: () => void;
 }
 
-/** One search of a batch. Every one is inside a filter. */
-export interface Search {
-  readonly query: number[] | SparseVector | string;
-  readonly using: string;
+/** Points of a filter, by their ids. */
+export interface Page {
   readonly filter: Filter;
-  readonly params?: { readonly exact?: boolean; readonly idf?: { readonly corpus: Filter } };
   readonly limit: number;
   readonly with_payload: false | { readonly include: Some<string> };
 }
 
-const point = z.object({ id: z.string(), score: z.number(), payload: z.unknown().optional() });
+/** One search of a batch: by a vector, or of a page. Every one is inside a filter. */
+export interface VectorSearch extends Page {
+  readonly query: number[] | SparseVector | string;
+  readonly using: string;
+  readonly params?: { readonly exact?: boolean; readonly idf?: { readonly corpus: Filter } };
+}
+/** What a batch is made of. */
+export type Search = VectorSearch | Page;
+
 /** A point that a search found: its fields are still to be read. */
-export type Scored = z.infer<typeof point>;
-const scored = z.array(z.object({ points: z.array(point) }));
+export interface Scored {
+  readonly id: string;
+  /** Meaningless in a page. */
+  readonly score: number;
+  readonly payload?: unknown;
+}
 const record = z.object({ id: z.string(), payload: z.unknown().optional(), vector: z.unknown().optional() });
 /** A point that was read. */
 export type Stored = z.infer<typeof record>;
+const records = z.object({ result: z.array(record) });
 const page = z.object({ points: z.array(record), next_page_offset: z.union([z.string(), z.null()]).optional() });
 const counted = z.object({ count: z.int().nonnegative() });
 const written = z.object({ status: z.string() });
 const facets = z.object({ hits: z.array(z.object({ value: z.string(), count: z.int() })) });
 const aliases = z.object({ aliases: z.array(z.object({ alias_name: z.string(), collection_name: z.string() })) });
+
+/** The points of each search of a batch, as many as were asked for at most. @throws Error when the answer has another shape */
+function scoredIn(answer: unknown, searches: readonly Search[]): readonly (readonly Scored[])[] {
+  const { result } = answer as { readonly result?: unknown };
+  if (!Array.isArray(result) || result.length !== searches.length) {
+    throw new Error(`no answers to ${searches.length} searches`);
+  }
+  return searches.map(({ limit }, at) => {
+    const points: unknown = result[at]?.points;
+    if (!Array.isArray(points) || points.length > limit) throw new Error(`no answer of at most ${limit} points`);
+    // Looked at one by one and not copied: there are thousands of them in every question.
+    if (!points.every(isScored)) throw new Error("an answer with points that are none");
+    return points;
+  });
+}
+
+const isScored = (one: Partial<Scored> | null): one is Scored =>
+  typeof one?.id === "string" && Number.isFinite(one.score);
 
 /** An answer that cannot be used, or none: the cause goes to the log alone. */
 export function unavailable(cause: unknown): AppError {
@@ -53,23 +82,29 @@ export function unavailable(cause: unknown): AppError {
  */
 export class Server {
   readonly #client: QdrantClient;
+  /** For what every question asks. */
+  readonly #post: Post;
+  readonly #timeoutMs: number;
   readonly #onTrouble: () => void;
 
   constructor({ url, apiKey, timeoutMs, onTrouble }: ServerOptions) {
     this.#onTrouble = onTrouble;
+    this.#timeoutMs = timeoutMs;
     const { pathname } = new URL(url);
+    const headers = {
+      // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
+      "accept-encoding": "identity",
+      // Not as `apiKey`, for which the client prints a warning on every plain connection.
+      ...(apiKey === undefined ? {} : { "api-key": apiKey }),
+    };
+    this.#post = new Post({ url, headers });
     this.#client = new QdrantClient({
       url,
       timeout: timeoutMs,
       // Asked for and judged by `checkVersion`: the client only prints a warning.
       checkCompatibility: false,
       ...(pathname === "/" ? {} : { prefix: pathname.replace(/\/$/, "") }),
-      headers: {
-        // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
-        "accept-encoding": "identity",
-        // Not as `apiKey`, for which the client prints a warning on every plain connection.
-        ...(apiKey === undefined ? {} : { "api-key": apiKey }),
-      },
+      headers,
     });
   }
 
@@ -79,15 +114,7 @@ export class Server {
 
   /** Points of each search, best first. */
   async search(collection: string, searches: readonly Search[]): Promise<readonly (readonly Scored[])[]> {
-    return this.#ask(async () => {
-      const answer = scored.parse(await this.#client.queryBatch(collection, { searches: [...searches] }));
-      if (answer.length !== searches.length) throw new Error(`${answer.length} answers to ${searches.length} searches`);
-      for (const [at, { points }] of answer.entries()) {
-        const { limit = 0 } = searches[at] ?? {};
-        if (points.length > limit) throw new Error(`${points.length} points where at most ${limit} were asked for`);
-      }
-      return answer.map(({ points }) => points);
-    });
+    return this.#ask(async () => scoredIn(await this.#sent(collection, "points/query/batch", { searches }), searches));
   }
 
   async count(collection: string, filter: Filter): Promise<number> {
@@ -120,14 +147,15 @@ export class Server {
     include: Some<string>,
     vector: readonly string[] = [],
   ): Promise<readonly Stored[]> {
-    return this.#ask(async () =>
-      z.array(record).parse(
-        await this.#client.retrieve(collection, {
-          ids: [...ids],
-          with_payload: { include },
-          with_vector: vector.length === 0 ? false : [...vector],
-        }),
-      ),
+    return this.#ask(
+      async () =>
+        records.parse(
+          await this.#sent(collection, "points", {
+            ids,
+            with_payload: { include },
+            with_vector: vector.length === 0 ? false : vector,
+          }),
+        ).result,
     );
   }
 
@@ -192,6 +220,11 @@ export class Server {
       });
       if (isDone !== true) throw new Error(`the alias ${alias} was not made`);
     });
+  }
+
+  #sent(collection: string, what: string, body: unknown): Promise<unknown> {
+    const path = `/collections/${encodeURIComponent(collection)}/${what}`;
+    return this.#post.send(path, body, AbortSignal.timeout(this.#timeoutMs));
   }
 
   async #write(request: () => Promise<unknown>): Promise<void> {
