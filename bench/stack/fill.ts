@@ -21,6 +21,17 @@ export async function inLanes(lanes: number, count: number, step: (number: numbe
   await Promise.all(Array.from({ length: lanes }, lane));
 }
 
+/** Inserting again changes nothing: on a busy machine the server may close a connection before it is used again. */
+async function insert(server: Server, collection: string, points: Parameters<Server["insert"]>[1]): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await server.insert(collection, points);
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
 /**
  * Puts documents into ledger and index as workers would have left them: accepted, indexed as generation 1, placed and published. Points of many
  * documents go in one request and carry their access at once; everything else is what the adapters write.
@@ -41,6 +52,7 @@ export async function fill(
   const { search, texts } = await new Collections(server, "reticent", false).ensure(fingerprint, dimensions);
   // While it is filled, nothing is promised to anybody.
   const { ledger } = await openRedisLedger({ url: redisUrl, clock: Date.now, durability: "relaxed" });
+  await ledger.activate(undefined, fingerprint);
   let chunkCount = 0;
   let done = 0;
   await inLanes(4, Math.ceil(documents / together), async (part) => {
@@ -59,8 +71,9 @@ export async function fill(
         return { ...point, payload: { ...payload, ...accessFields([one.access], 1) } };
       }),
     );
-    await server.insert(search, points);
-    await server.insert(
+    await insert(server, search, points);
+    await insert(
+      server,
       texts,
       generations.flatMap((one) => one.chunks.map((chunk) => textPoint(one, chunk))),
     );
