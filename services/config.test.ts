@@ -9,6 +9,7 @@ import { openAiShape } from "./openai-settings.ts";
 test("an empty variable means that it is not set, for every setting", () => {
   const config = parseConfig({});
   const names = [
+    "RETICENT_METRICS_HOST RETICENT_METRICS_PORT",
     "RETICENT_HOST RETICENT_PORT RETICENT_DATA RETICENT_POLICIES RETICENT_ISSUERS RETICENT_AUDIENCE RETICENT_RATE_LIMIT",
     "RETICENT_DEADLINE_MS RETICENT_GRACE_MS RETICENT_SWEEP_MS RETICENT_POLICY_POLL_MS RETICENT_REJECTED_POLICY_HOURS",
     "RETICENT_TRACE_DAYS RETICENT_TRACE_COUNT RETICENT_LOG_LEVEL RETICENT_EMBEDDER RETICENT_EMBEDDER_PREVIOUS",
@@ -27,6 +28,12 @@ test("the encoder used before is another one", () => {
     /^RETICENT_EMBEDDER_PREVIOUS: must be another/,
   );
   expect(() => parseConfig({ RETICENT_EMBEDDER_PREVIOUS: "other" })).toThrow(/^RETICENT_EMBEDDER_PREVIOUS: /);
+});
+
+test("metrics are read nowhere unless a port is named, and then on this machine alone", () => {
+  expect(parseConfig({ RETICENT_METRICS_HOST: "0.0.0.0" }).metrics).toBeUndefined();
+  expect(parseConfig({ RETICENT_METRICS_PORT: "9464" }).metrics).toEqual({ host: "127.0.0.1", port: 9464 });
+  expect(() => parseConfig({ RETICENT_METRICS_PORT: "x" })).toThrow(/^RETICENT_METRICS_PORT: /);
 });
 
 test("a number is written as one, and whatever else stands there is refused by name", () => {

@@ -25,6 +25,8 @@ export interface ServiceConfig extends AdapterConfig {
   /** Empty = the embedded issuer alone, whose key lies in the data directory. */
   readonly issuers: readonly IssuerConfig[];
   readonly audience: string;
+  /** Where metrics are read; absent: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number };
   readonly rateLimitPerMinute: number;
   /** Longest time that one request may take, ms. */
   readonly deadlineMs: number;
@@ -60,13 +62,13 @@ export type ConfiguredEmbedder = (typeof configuredEmbedders)[number];
 
 const dayMs = 86_400_000;
 // Spelled out: converting would read an empty or blank value as 0, and 1e3 as a thousand.
-const whole = (min: number, max: number, fallback: number) =>
+const number = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d{1,15}$/, "not a whole number")
     .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .default(fallback);
+    .pipe(z.number().min(min).max(max));
+const whole = (min: number, max: number, fallback: number) => number(min, max).default(fallback);
 
 const environmentSchema = z
   .object({
@@ -75,6 +77,8 @@ const environmentSchema = z
     RETICENT_DATA: z.string().min(1).default("./data"),
     RETICENT_POLICIES: z.string().min(1).default("./policies"),
     RETICENT_ISSUERS: z.string().min(1).optional(),
+    RETICENT_METRICS_HOST: z.string().min(1).default("127.0.0.1"),
+    RETICENT_METRICS_PORT: number(0, 65_535).optional(),
     RETICENT_AUDIENCE: z.string().min(1).max(256).default("reticent"),
     RETICENT_RATE_LIMIT: whole(1, 1_000_000, 600),
     RETICENT_DEADLINE_MS: whole(100, 60_000, 10_000),
@@ -147,6 +151,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, r
     policyDir: resolve(settings.RETICENT_POLICIES),
     issuers: settings.RETICENT_ISSUERS === undefined ? [] : readIssuers(settings.RETICENT_ISSUERS),
     audience: settings.RETICENT_AUDIENCE,
+    ...(settings.RETICENT_METRICS_PORT === undefined
+      ? {}
+      : { metrics: { host: settings.RETICENT_METRICS_HOST, port: settings.RETICENT_METRICS_PORT } }),
     rateLimitPerMinute: settings.RETICENT_RATE_LIMIT,
     deadlineMs: settings.RETICENT_DEADLINE_MS,
     graceMs: settings.RETICENT_GRACE_MS,

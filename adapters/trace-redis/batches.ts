@@ -1,4 +1,5 @@
 import type { Trace } from "#core/ports/trace.ts";
+import { LostTraces } from "#core/retrieval/lost-traces.ts";
 
 /** Settings of {@link makeBatches}. Times in ms. */
 export interface BatchOptions {
@@ -20,7 +21,8 @@ export interface Batches {
   find(tenant: string, id: string): Trace | undefined;
   /** Writes what waits. @throws of `send` */
   write(): Promise<void>;
-  lost(): number;
+  /** As of `TraceStore`. */
+  lost(tenant?: string): number;
   /** One last try; what it leaves is lost. */
   close(): Promise<void>;
 }
@@ -34,7 +36,7 @@ export function makeBatches(options: BatchOptions): Batches {
   let onTheWay: readonly Trace[] = [];
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let lost = 0;
+  const lost = new LostTraces();
   let closed = false;
 
   function later(ms: number): void {
@@ -73,7 +75,7 @@ export function makeBatches(options: BatchOptions): Batches {
   return {
     add(trace) {
       if (closed || waiting.length + onTheWay.length >= maxWaiting) {
-        lost += 1;
+        lost.add([trace]);
         return;
       }
       waiting.push(trace);
@@ -81,13 +83,13 @@ export function makeBatches(options: BatchOptions): Batches {
     },
     find: (tenant, id) => [...onTheWay, ...waiting].find((trace) => trace.tenant === tenant && trace.id === id),
     write,
-    lost: () => lost,
+    lost: (tenant) => lost.count(tenant),
     async close() {
       if (closed) return;
       closed = true;
       clearTimeout(timer);
       await write().catch(() => {});
-      lost += waiting.splice(0).length;
+      lost.add(waiting.splice(0));
     },
   };
 }

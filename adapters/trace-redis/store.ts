@@ -169,7 +169,7 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
       await batches.write();
       await sweep();
     },
-    lost: () => batches.lost(),
+    lost: (tenant) => batches.lost(tenant),
     async close() {
       clearInterval(sweeper);
       await batches.close();

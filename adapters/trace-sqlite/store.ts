@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Trace, TraceStore } from "#core/ports/trace.ts";
+import { LostTraces } from "#core/retrieval/lost-traces.ts";
 import { feedbackTable } from "./feedback.ts";
 import { migrate } from "./schema.ts";
 
@@ -47,7 +48,7 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
   );
 
   const waiting: Trace[] = [];
-  let lost = 0;
+  const lost = new LostTraces();
   let closed = false;
   // Counted once and then kept up: to find the place of the limit by walking there would cost more with every trace that is kept. Nobody
   // else writes to the file.
@@ -90,7 +91,7 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
         throw error;
       }
     } catch (error) {
-      lost += batch.length;
+      lost.add(batch);
       onError(error);
     }
   }
@@ -106,7 +107,7 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
 
   return {
     record(trace) {
-      if (closed || waiting.length >= maxWaiting) lost += 1;
+      if (closed || waiting.length >= maxWaiting) lost.add([trace]);
       else waiting.push(trace);
     },
     async get(tenant, id) {
@@ -132,7 +133,7 @@ export function openTraceStore(options: TraceStoreOptions): TraceStore {
     async flush() {
       write();
     },
-    lost: () => lost,
+    lost: (tenant) => lost.count(tenant),
     async close() {
       if (closed) return;
       closed = true;

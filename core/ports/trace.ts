@@ -122,7 +122,7 @@ export interface TraceStore {
   ): Promise<FeedbackPage>;
   /** Writes what waits. */
   flush(): Promise<void>;
-  /** Traces that could not be kept since the start. */
-  lost(): number;
+  /** Traces of a tenant that this process could not keep since its start; without one, of all tenants, which is for operators alone. */
+  lost(tenant?: string): number;
   close(): Promise<void>;
 }

@@ -81,6 +81,7 @@ export async function openPorts(
       traces,
       recheck,
       clock,
+      durability: store.durability,
       ...(store.revisions === undefined ? {} : { revisions: store.revisions }),
       ...(store.maintain === undefined ? {} : { maintain: store.maintain }),
       close: () => closers.close(),
@@ -92,7 +93,7 @@ export async function openPorts(
 }
 
 /** A ledger with its content store, and the index that goes with it. */
-interface OpenStore extends Pick<Ports, "probes" | "revisions" | "maintain"> {
+interface OpenStore extends Pick<Ports, "probes" | "revisions" | "maintain" | "durability"> {
   readonly ledger: Ledger & LedgerArchive;
   openIndex(model: EmbeddingModel): Promise<VectorIndex>;
 }
@@ -115,10 +116,14 @@ async function openStore(
   };
   if (adapters.ledger === "redis") {
     const store = await openSharedStore(redisOf(config), clock, closers, onTrouble, deadlineMs);
-    return { ...store, openIndex: (model) => openShared(model, store.ledger.storeId) };
+    const { ledger } = store;
+    return { ...store, openIndex: (model) => openShared(model, ledger.storeId), durability: () => ledger.findings() };
   }
   const store = await openEmbeddedStore(dataDir, clock, closers);
-  return adapters.index === "qdrant" ? { ...store, openIndex: (model) => openShared(model) } : store;
+  // One fsync with every commit.
+  const durability = async () => ({ durability: "strict", warnings: [] }) as const;
+  const embedded = { ...store, durability };
+  return adapters.index === "qdrant" ? { ...embedded, openIndex: (model) => openShared(model) } : embedded;
 }
 
 /** The issuer whose key lies in the data directory: all that may lie there where everything else is on servers. */

@@ -20,9 +20,19 @@ export interface QueueEvents {
   readonly onError: (key: DocumentKey | undefined, error: unknown) => void;
 }
 
-/** A queue, and whether wake-ups get through to it; absent where it is in this process. */
+/** A queue, and whether wake-ups get through to it; that is absent where it is in this process. */
 export interface ServiceQueue extends JobQueue {
   isReachable?(): boolean;
+  /** Wake-ups of this process that did not get through since its start. */
+  failedWakes?(): number;
+}
+
+/** What the store behind the ledger can lose of what was acknowledged. */
+export interface LedgerDurability {
+  /** `strict`: nothing. `relaxed`: what {@link warnings} say. */
+  readonly durability: "strict" | "relaxed";
+  /** One line each. */
+  readonly warnings: readonly string[];
 }
 
 /** The adapters that a service runs on. */
@@ -44,6 +54,8 @@ export interface Ports {
   readonly traces: TraceStore;
   readonly recheck: Recheck;
   readonly clock: Clock;
+  /** Asks the store behind the ledger. @throws AppError `ledger-unavailable` */
+  readonly durability: () => Promise<LedgerDurability>;
   /** Housekeeping after each sweep of the reconciler. */
   readonly maintain?: () => void;
   /** Closes everything that `openPorts` opened, in the reverse order. */

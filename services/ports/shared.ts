@@ -114,5 +114,6 @@ export async function openSharedQueue(
     depth: () => queue.depth(),
     close: () => queue.close(),
     isReachable: () => queue.health().reachable,
+    failedWakes: () => queue.health().failedWakes,
   };
 }

@@ -17,7 +17,9 @@ import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { type WatchedLedger, watchWrites } from "#services/indexer/write-health.ts";
 import { logAudit, logModel } from "#services/log.ts";
-import type { Ports, ServiceQueue } from "#services/ports/ports.ts";
+import { listenForMetrics, type MetricsListener } from "#services/metrics/listener.ts";
+import { ServiceMetrics } from "#services/metrics/service-metrics.ts";
+import type { Ports, QueueEvents, ServiceQueue } from "#services/ports/ports.ts";
 import { queryApp } from "#services/query/app.ts";
 import { watchQuestions } from "#services/query/question-health.ts";
 import { healthRoutes } from "#services/query/routes/health.ts";
@@ -29,6 +31,8 @@ export interface RunningService {
   /** Base URL, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly app: FastifyInstance;
+  /** Where metrics are read; absent when they are not. */
+  readonly metricsUrl?: string;
   /**
    * Stops taking requests, finishes what is in flight (for at most the deadline) and what is being indexed, then closes everything. A second
    * call waits for the first.
@@ -45,6 +49,8 @@ interface Process {
   readonly models: PinnedModel;
   readonly changes: DocumentChanges;
   readonly written: WatchedLedger;
+  /** Absent when nobody may read them. */
+  readonly metrics?: ServiceMetrics;
 }
 
 /** Puts what the process's role asks for on top of the ports, and listens. */
@@ -63,7 +69,17 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
   }).catch(closing);
   const duties = dutiesOf(config.role);
   const written = watchWrites(ports.ledger);
-  const process: Process = { ports, config, app, duties, models, changes: documentChanges(), written };
+  const metrics = config.metrics === undefined ? undefined : new ServiceMetrics();
+  const process: Process = {
+    ports,
+    config,
+    app,
+    duties,
+    models,
+    changes: documentChanges(),
+    written,
+    ...(metrics === undefined ? {} : { metrics }),
+  };
   const queue = await (duties.takesIn || duties.indexes ? openQueue(process) : undefined)?.catch(closing);
   const reconciler = duties.indexes && queue !== undefined ? reconcilerOf(process, queue) : undefined;
   // Whoever does not sweep still has to learn of a change of the model, and to ask its own encoders the probes.
@@ -75,10 +91,12 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
           (error) => app.log.warn({ err: error }, "the deployment's model could not be looked up"),
         )
       : undefined;
+  let listener: MetricsListener | undefined;
   let closed: Promise<void> | undefined;
   const close = () => {
     closed ??= (async () => {
       await app.close();
+      await listener?.close();
       await following?.stop();
       await reconciler?.stop();
       await queue?.close();
@@ -88,11 +106,16 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
   };
 
   try {
+    metrics?.watchRequests(app);
     await registerRoutes(process, queue, () => closed !== undefined);
     if (duties.indexes) queue?.start(makePinnedWorker(ingestParts(process), models));
     reconciler?.start();
     const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
-    return { url, app, close };
+    if (metrics !== undefined && config.metrics !== undefined) {
+      metrics.watch({ ports, role: config.role, written: () => models.written(), indexes: duties.indexes }, app, queue);
+      listener = await listenForMetrics(config.metrics, metrics.registry);
+    }
+    return { url, app, close, ...(listener === undefined ? {} : { metricsUrl: listener.url }) };
   } catch (error) {
     await close();
     throw error;
@@ -122,6 +145,8 @@ async function registerRoutes(
     isEmbedding: questions.isEmbedding,
     ...(index.check === undefined ? {} : { checkIndex: () => index.check?.(fingerprint()) ?? Promise.resolve() }),
     answers: duties.answers,
+    durability: ports.durability,
+    lostTraces: (tenant) => traces.lost(tenant),
     ...(queue?.isReachable === undefined ? {} : { isQueueReachable: () => queue.isReachable?.() ?? true }),
     ...(catchUp === undefined ? {} : { catchUp }),
   });
@@ -136,7 +161,8 @@ async function registerRoutes(
       clock,
       traceEveryChunk: config.traceEveryChunk ?? false,
     });
-    await app.register(queryApp, { retrieve, traces, policy, ledger, fingerprint, clock });
+    const watched = process.metrics?.watchRetrieve(retrieve) ?? retrieve;
+    await app.register(queryApp, { retrieve: watched, traces, policy, ledger, fingerprint, clock });
   }
   if (duties.takesIn && queue !== undefined) {
     await app.register(indexerApp, {
@@ -167,15 +193,16 @@ function ingestParts({ ports: { ledger, index, clock }, changes }: Process) {
 }
 
 async function openQueue(process: Process): Promise<ServiceQueue> {
-  const { ports, app, models } = process;
-  return ports.openQueue({
+  const { ports, app, models, metrics } = process;
+  const events: QueueEvents = {
     onGiveUp: giveUp({ ...ingestParts(process), active: () => models.active() }),
     onError: (key, error) => {
       if (key === undefined)
         app.log.warn({ err: error }, "the queue has a trouble; the reconciler repairs what it loses");
       else app.log.warn({ source: key.source, err: error }, "indexing failed, will be tried again");
     },
-  });
+  };
+  return ports.openQueue(metrics?.watchQueue(events) ?? events);
 }
 
 function reconcilerOf({ ports, config, app, models }: Process, queue: JobQueue): Reconciler {

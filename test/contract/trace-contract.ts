@@ -80,6 +80,15 @@ export function traceContract(name: string, openWith: OpenTraces): void {
       expect(store.lost()).toBe(2);
     });
 
+    test("traces that cannot be kept are counted for each tenant alone", async () => {
+      const { store } = await open({ maxWaiting: 1 });
+      store.record(trace("ret_1"));
+      for (const id of ["ret_2", "ret_3"]) store.record({ ...trace(id), tenant: "marlow" });
+      store.record(trace("ret_4"));
+      expect([store.lost("halden"), store.lost("marlow"), store.lost("nobody"), store.lost()]).toEqual([1, 2, 0, 3]);
+      await store.close();
+    });
+
     test("the latest judgement of a principal, retrieval and document is kept; others stand beside it", async () => {
       const { store, reopen } = await open();
       store.record(trace("ret_1"));

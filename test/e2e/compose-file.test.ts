@@ -35,6 +35,25 @@ function filledIn(value: string, env: Readonly<Record<string, string>>): string 
   });
 }
 
+test("the profile for metrics reads every process, on a port that is not published", () => {
+  const { configs } = parse(text, { merge: true }) as { configs: { prometheus: { content: string } } };
+  const { scrape_configs: jobs } = parse(configs.prometheus.content) as {
+    scrape_configs: { job_name: string; dns_sd_configs?: { names: string[]; type: string; port: number }[] }[];
+  };
+  const [found] = jobs.find(({ job_name }) => job_name === "reticent")?.dns_sd_configs ?? [];
+  expect(found).toEqual({ names: ["query", "indexer", "worker"], type: "A", port: 9464 });
+  for (const name of found?.names ?? []) {
+    const { environment = {}, ports = [] } = services[name] ?? {};
+    const { metrics } = parseConfig(
+      settingsIn(
+        Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, filledIn(value, secrets)])),
+      ),
+    );
+    expect(metrics).toEqual({ host: "0.0.0.0", port: 9464 });
+    expect(ports.join()).not.toContain("9464");
+  }
+});
+
 test("every image is pinned, and nothing runs as root, writes to its own image or keeps a capability", () => {
   for (const [name, service] of named) {
     expect({ name, ...service }).toMatchObject({

@@ -1,68 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { startService } from "#services/compose.ts";
 import { parseConfig } from "#services/config.ts";
-import type { RunningService } from "#services/process/serve.ts";
-import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
+import { testPolicy } from "#test/kit/policy-folder.ts";
 import { capturedTerminal } from "#test/kit/terminal.ts";
 import { run } from "./doctor.ts";
 import { look } from "./testing/look.ts";
+import { hangingPort, place, policyTest, putDocument, started } from "./testing/place.ts";
 
 // The doctor on an embedded deployment: everything in one process, its files in one directory.
-
-const policyTest = `tests:
-  - name: guests are kept out of secrets
-    caller: { tenant: one, user: gus, groups: [guests] }
-    may_read: [open]
-    may_not_read:
-      - { source: open, labels: [secret] }
-`;
-
-function place(policy: Readonly<Record<string, string>> = { ...testPolicy, "tests/one.yaml": policyTest }) {
-  const root = mkdtempSync(join(tmpdir(), "reticent-doctor-"));
-  const policies = policyFolder(policy);
-  onTestFinished(() => {
-    policies.remove();
-    rmSync(root, { recursive: true, force: true });
-  });
-  const dataDir = join(root, "data");
-  const env = {
-    RETICENT_DATA: dataDir,
-    RETICENT_POLICIES: policies.dir,
-    RETICENT_EMBEDDER: "hashed",
-    RETICENT_PORT: "0",
-  };
-  return { root, dataDir, policyDir: policies.dir, env: { ...env, RETICENT_LOG_LEVEL: "silent" } };
-}
-
-async function started(env: Readonly<Record<string, string>>): Promise<RunningService> {
-  const service = await startService(parseConfig(env));
-  onTestFinished(() => service.close());
-  return service;
-}
-
-async function put({ url }: RunningService, dataDir: string, id: string, body: string): Promise<number> {
-  const claims = { tenant: "one", user: "wendy", groups: ["writers"], agents: [], ttlS: 600, audience: "reticent" };
-  const response = await fetch(`${url}/v1/documents/open/${id}?wait=true`, {
-    method: "PUT",
-    headers: { authorization: `Bearer ${await signToken({ dataDir, ...claims })}`, "content-type": "application/json" },
-    body: JSON.stringify({
-      version: 1,
-      title: id,
-      content_type: "text/plain",
-      body,
-      acl: [{ access_type: "grant", type: "everyone" }],
-    }),
-  });
-  return response.status;
-}
 
 /** Names, sizes and modes; bytes only where nobody has the files open in this process. */
 function listing(dir: string, withBytes: boolean): unknown {
@@ -102,7 +52,7 @@ test("a data directory of nothing is ready for the first start", async () => {
 test("a service that runs, and then does not, is looked at without a change to its files", async () => {
   const { env, dataDir } = place();
   const service = await started(env);
-  expect(await put(service, dataDir, "lamp", "The lamp of the lighthouse burns amber")).toBe(200);
+  expect(await putDocument(service.url, dataDir, "lamp", "The lamp of the lighthouse burns amber")).toBe(200);
   const running = listing(dataDir, false);
   const first = await look(env, ["--url", service.url]);
   expect(first).toMatchObject({ code: 0 });
@@ -114,7 +64,7 @@ test("a service that runs, and then does not, is looked at without a change to i
   expect(first.line("service-ready").status).toBe("ok");
   expect(listing(dataDir, false)).toEqual(running);
   // The lock was not given away.
-  expect(await put(service, dataDir, "mast", "The mast of the ship is made of larch")).toBe(200);
+  expect(await putDocument(service.url, dataDir, "mast", "The mast of the ship is made of larch")).toBe(200);
   await expect(startService(parseConfig(env))).rejects.toMatchObject({ name: "DataDirectoryInUse" });
 
   await service.close();
@@ -199,7 +149,7 @@ test("an emptied ledger, and one of another version, are refused as the service 
 test("documents that were indexed by another encoder, and by one whose vectors moved", async () => {
   const { env, dataDir } = place();
   const service = await started(env);
-  await put(service, dataDir, "lamp", "The lamp of the lighthouse burns amber");
+  await putDocument(service.url, dataDir, "lamp", "The lamp of the lighthouse burns amber");
   await service.close();
   const other = await look({ ...env, RETICENT_EMBEDDER: "minilm" });
   expect(other.named("failed")).toEqual(["active-fingerprint"]);
@@ -258,58 +208,9 @@ test("a process that shares nothing cannot have a role, and says what to change"
   });
 });
 
-test("issuers' keys are judged: too short, for other algorithms, private, missing, and behind an address that hangs", async () => {
-  const { env, root } = place();
-  const { generateKeyPairSync } = await import("node:crypto");
-  const pem = (name: string, text: string | Buffer) => {
-    writeFileSync(join(root, name), text);
-    return join(root, name);
-  };
-  const rsa = (modulusLength: number) =>
-    generateKeyPairSync("rsa", { modulusLength }).publicKey.export({ type: "spki", format: "pem" });
-  const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const sockets = new Set<Socket>();
-  const hanging = createServer((socket) => void sockets.add(socket)).listen(0, "127.0.0.1");
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    hanging.close();
-  });
-  await once(hanging, "listening");
-  const address = hanging.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  const issuers = [
-    { keyFile: pem("good.pem", rsa(2_048)), algorithms: ["RS256"] },
-    { keyFile: pem("short.pem", rsa(1_024)), algorithms: ["RS256"] },
-    { keyFile: pem("ec.pem", ec.publicKey.export({ type: "spki", format: "pem" })), algorithms: ["ES384"] },
-    { keyFile: pem("private.pem", ec.privateKey.export({ type: "pkcs8", format: "pem" })), algorithms: ["ES256"] },
-    { keyFile: join(root, "nowhere.pem"), algorithms: ["ES256"] },
-    { jwksUrl: `http://127.0.0.1:${port}/jwks`, algorithms: ["ES256"], jwksTimeoutMs: 200 },
-  ];
-  const file = pem(
-    "issuers.json",
-    JSON.stringify(issuers.map((issuer, at) => ({ issuer: `https://${at}`, tenants: ["one"], ...issuer }))),
-  );
-  const report = await look({ ...env, RETICENT_ISSUERS: file });
-  const keys = report.lines
-    .filter(({ name }) => name === "token-keys")
-    .map(({ status, finding }) => `${status} ${finding}`);
-  expect(keys).toEqual([
-    expect.stringMatching(/^ok .*RSA 2048 for RS256/),
-    expect.stringMatching(/^failed .*RSA 1024, at least 2048 bits/),
-    expect.stringMatching(/^failed .*EC P-256\) is for ES384/),
-    expect.stringMatching(/^failed .*holds a private key/),
-    expect.stringMatching(/^failed .*no such file/),
-    expect.stringMatching(/^failed .*no answer in time/),
-  ]);
-});
-
 test("the command ends by itself, with its exit code, though every server hangs", async () => {
   const { env } = place();
-  const hanging = createServer(() => {}).listen(0, "127.0.0.1");
-  await once(hanging, "listening");
-  onTestFinished(() => void hanging.close());
-  const address = hanging.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const port = await hangingPort();
   const servers = {
     RETICENT_LEDGER: "redis",
     RETICENT_QUEUE: "bullmq",

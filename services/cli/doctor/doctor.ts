@@ -14,8 +14,8 @@ import {
 import { checkDataDirectory, checkDocuments, checkLedgerFile } from "./checks/embedded.ts";
 import { checkEncoders, checkModelStore, checkModelTrust } from "./checks/encoder.ts";
 import { checkIdentity } from "./checks/identity.ts";
-import { checkIndex } from "./checks/index.ts";
 import { checkPolicy, checkPolicyRevision } from "./checks/policy.ts";
+import { checkIndex } from "./checks/qdrant.ts";
 import { checkQueue } from "./checks/queue.ts";
 import { checkRedisLedger } from "./checks/redis.ts";
 import { checkServices } from "./checks/service.ts";

@@ -53,6 +53,12 @@ test("a setting without which nothing can be known of a part spoils that part al
   });
   expect(spoilt({ ...shared, RETICENT_QDRANT_URL: "three:6333" })).toEqual({ index: "RETICENT_QDRANT_URL" });
   expect(spoilt({ ...shared, RETICENT_INDEX: "sqlite" })).toEqual({ index: "RETICENT_INDEX" });
+  expect(Object.keys(spoilt({ ...shared, RETICENT_NAMESPACE: "{}" })).toSorted()).toEqual([
+    "index",
+    "ledger",
+    "queue",
+    "traces",
+  ]);
   expect(spoilt({ RETICENT_EMBEDDER: "openai" })).toEqual({ encoder: "RETICENT_OPENAI_MODEL" });
   expect(spoilt({ RETICENT_ISSUERS: "/no/such/file.json" })).toEqual({ identity: "RETICENT_ISSUERS" });
   expect(spoilt({ RETICENT_EMBEDDER_PREVIOUS: "minilm" })).toEqual({});

@@ -76,7 +76,16 @@ function repair(name: string, env: Record<string, string | undefined>, spoilt: M
     env.RETICENT_QDRANT_URL = "http://127.0.0.1";
   };
   if (name === "RETICENT_LEDGER") spoilLedger();
-  else if (name === "RETICENT_TRACES") spoil("traces");
+  else if (name === "RETICENT_NAMESPACE") {
+    // Under another one, the servers hold another deployment.
+    if (before.RETICENT_LEDGER === "redis") spoilLedger();
+    if (before.RETICENT_TRACES === "redis") {
+      spoil("traces");
+      env.RETICENT_TRACES = undefined;
+    }
+    if (before.RETICENT_QUEUE === "bullmq") spoilQueue(env, spoil);
+    if (before.RETICENT_INDEX === "qdrant") spoilIndex();
+  } else if (name === "RETICENT_TRACES") spoil("traces");
   else if (name === "RETICENT_QUEUE") spoil("queue");
   else if (name === "RETICENT_INDEX") spoilIndex();
   else if (name === "RETICENT_REDIS_URL") {

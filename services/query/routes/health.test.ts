@@ -23,6 +23,8 @@ test("a queue that cannot be reached shows in /readyz, and does not keep the ser
     isClosing: () => false,
     isWritable: () => true,
     answers: true,
+    durability: async () => ({ durability: "strict", warnings: [] }),
+    lostTraces: () => 0,
     isQueueReachable: () => isReachable,
   });
   const ask = async () => {
@@ -54,6 +56,8 @@ test("a process that fell behind the others is not ready, and says so without cl
     isClosing: () => false,
     isWritable: () => true,
     answers: true,
+    durability: async () => ({ durability: "strict", warnings: [] }),
+    lostTraces: () => 0,
     catchUp: () => Promise.reject(new AppError("policy-outdated")),
   });
   const { statusCode, body } = await app.inject("/readyz");

@@ -5,6 +5,7 @@ import { AppError } from "#core/errors.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { Policy } from "#core/ports/policy.ts";
 import { round6 } from "#core/retrieval/round.ts";
+import type { LedgerDurability } from "#services/ports/ports.ts";
 
 export interface HealthOptions {
   readonly policy: Policy;
@@ -24,6 +25,10 @@ export interface HealthOptions {
   readonly isEmbedding?: () => boolean;
   /** False while wake-ups do not get through to a queue outside this process; absent = the queue is in this process. */
   readonly isQueueReachable?: () => boolean;
+  /** What the ledger's server can lose. @throws AppError `ledger-unavailable` */
+  readonly durability: () => Promise<LedgerDurability>;
+  /** Traces of a tenant that this process could not keep. */
+  readonly lostTraces: (tenant: string) => number;
 }
 
 /** How long `/readyz` repeats what it last saw of other processes and of the index's server, ms. */
@@ -48,7 +53,8 @@ function askedOnce(clock: Clock, look: (() => Promise<void>) | undefined): () =>
 /**
  * /healthz: the process answers. /readyz: codes only, for anybody; 503 when questions cannot be answered. /v1/status: what is in force,
  * and where a rejected policy edit is wrong (file, line, code), for `admin` on the tenant. The message of a policy problem may name
- * another tenant, so it goes to the log only.
+ * another tenant, so it goes to the log only. What counts all tenants together (the queue's depth, say) is for metrics: an administrator of one tenant
+ * must not learn how much happens in another.
  */
 export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, options) => {
   const { policy, models, clock, isClosing, isWritable, answers, isQueueReachable = () => true } = options;
@@ -109,10 +115,11 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
     const status = policy.status();
     const model = models.model();
     const entry = snapshot.trust.models.get(model.name);
-    const encoders = await models.status(request.caller.tenant);
+    const { tenant } = request.caller;
+    const [encoders, { durability, warnings }] = await Promise.all([models.status(tenant), options.durability()]);
     const calibrationState = () => {
       if (calibrationProblems(snapshot.trust, model).length > 0) return { state: "mismatch" };
-      const { state, fittedOn, fittedAt } = confidenceFor(snapshot.trust, model, request.caller.tenant);
+      const { state, fittedOn, fittedAt } = confidenceFor(snapshot.trust, model, tenant);
       return { state, fitted_on: fittedOn, fitted_at: fittedAt };
     };
     return {
@@ -130,6 +137,10 @@ export const healthRoutes: FastifyPluginAsync<HealthOptions> = async (app, optio
                 problems: status.rejected.problems.map(({ file, line, code }) => ({ file, line, code })),
               },
       },
+      ledger: { durability, warnings },
+      // null: this process has no queue outside of itself.
+      queue: { reachable: options.isQueueReachable?.() ?? null },
+      traces: { lost: options.lostTraces(tenant) },
       embedding: {
         model: model.name,
         fingerprint: model.fingerprint,

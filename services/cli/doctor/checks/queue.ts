@@ -39,7 +39,7 @@ export function checkQueue(context: Context): void {
     needs: [server],
     advice: "look at the server behind the queue",
     look: async ({ redis: connected }) => {
-      const { waiting, active, failed } = await lookIntoQueue(connected);
+      const { waiting, active, failed } = await lookIntoQueue(connected, `{${redis.namespace}}`);
       const told = `${waiting} waiting, ${active} active, ${failed} given up`;
       if (failed === 0) return ok(told);
       return warning(

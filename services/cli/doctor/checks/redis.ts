@@ -63,7 +63,7 @@ const [tight, full] = [0.8, 0.95];
 const [clockTold, clockWrong] = [1_000, 60_000];
 
 /** All lines about the Redis of the ledger but for its documents. @returns what lies in it */
-export function checkRedisLedger(context: Context, { url, durability }: RedisConfig): Handle<LedgerFacts> {
+export function checkRedisLedger(context: Context, { url, durability, namespace }: RedisConfig): Handle<LedgerFacts> {
   const { examination } = context;
   const server = checkRedis(context, "ledger-server", url, "RETICENT_REDIS_URL");
   const line = (name: string, advice: string, look: (open: OpenRedis) => Promise<Found> | Found): void => {
@@ -116,7 +116,7 @@ export function checkRedisLedger(context: Context, { url, durability }: RedisCon
     return Math.abs(clockAheadMs) >= clockTold ? warning(told, advice) : ok(told);
   });
   line("ledger-user", "look at the user's rights (docs/decisions/0019)", async ({ redis }) => {
-    const { name, lacks } = await lookAtUser(redis);
+    const { name, lacks } = await lookAtUser(redis, namespace);
     if (name === null) return ok("a user of its own, whose name the server does not tell");
     if (lacks !== null && lacks.length > 0) {
       return failed(`${name} may not ${lacks.join(", ")}`, "give the user the rights of docs/decisions/0019");
@@ -137,7 +137,7 @@ export function checkRedisLedger(context: Context, { url, durability }: RedisCon
     needs: [server],
     advice: "this database holds something else: look at the number behind RETICENT_REDIS_URL",
     look: async ({ redis }) => {
-      const look = await lookIntoStore(redis);
+      const look = await lookIntoStore(redis, namespace);
       if (look === undefined) {
         const advice =
           "if documents were kept before, this is another server or an emptied one: stop, and look at backups";

@@ -42,6 +42,7 @@ export function checkIndex(context: Context, models: Handle<ModelsInUse>, ledger
   const { apiKey } = qdrant;
   const at = lookAtQdrant({
     url: qdrant.url,
+    prefix: qdrant.namespace,
     timeoutMs: answerMs(context),
     ...(apiKey === undefined ? {} : { apiKey }),
   });
