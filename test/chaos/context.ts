@@ -95,17 +95,18 @@ export async function send(chaos: Chaos, service: Service, call: Call, sign: str
   return { from, to, reply };
 }
 
-const outages: ReadonlySet<string> = new Set([
+/** Codes of the documented answers for a dependency that is away. */
+export const outageCodes: readonly string[] = [
   "ledger-unavailable",
   "index-unavailable",
   "traces-unavailable",
   "retrieval-contended",
   "deadline-exceeded",
-]);
+];
 
 /** Whether an answer is a documented one for a dependency that is away. */
 export const isOutage = (reply: Reply): boolean =>
-  reply.kind === "answer" && reply.status === 503 && outages.has(reply.code);
+  reply.kind === "answer" && reply.status === 503 && outageCodes.includes(reply.code);
 
 /** A line in a document's history. */
 export function note(chaos: Pick<Chaos, "world" | "startedAt">, document: TrackedDocument, text: string): void {

@@ -1,7 +1,15 @@
-import { exitCodeOf, integerOption, parseOptions, processTerminal, progressBar } from "#services/cli/terminal.ts";
+import {
+  exitCodeOf,
+  integerOption,
+  parseOptions,
+  processTerminal,
+  progressBar,
+  UsageError,
+} from "#services/cli/terminal.ts";
 import type { Violation } from "./model/world.ts";
 import { print } from "./print.ts";
 import { run } from "./run.ts";
+import { sabotages } from "./sabotage/guards.ts";
 import { ServerMissing } from "./stack/stack.ts";
 
 const usage = `usage: npm run test:chaos -- [--seed N] [--documents N] [--changes N] [--kills N] [--json] [--keep]
@@ -11,6 +19,8 @@ change and readers ask. Every answer is held against a model. Exit code 0: nothi
   --documents  default 10000     --changes  episodes of change, default as many as documents
   --kills      default 110       --seed     decides what is drawn; the order of events is the machine's
   --json       prints the figures as JSON     --keep  leaves the logs of the processes
+  --sabotage GUARD  takes a guard out of every process: then exit code 0 means that the violations were reported, 1 that none was. GUARD is one of
+               ${Object.keys(sabotages).join(", ")}
 `;
 
 /** Violations that are printed with the history of their document; all of them are counted. */
@@ -39,10 +49,14 @@ async function main(): Promise<number> {
   const kills = integerOption("kills", values.kills, { min: 0, max: 10_000 }) ?? 110;
   const seed =
     integerOption("seed", values.seed, { min: 0, max: 4_294_967_295 }) ?? Math.floor(Math.random() * 2 ** 32);
+  const sabotage = values.sabotage === undefined ? undefined : sabotages[values.sabotage];
+  if (values.sabotage !== undefined && sabotage === undefined)
+    throw new UsageError(`--sabotage: no guard ${values.sabotage}`);
   const { stderr, stdout } = processTerminal;
   stdout.write(values.json ? "" : `seed ${seed}\n`);
   const bar = progressBar(stderr, "episodes", documents + changes);
   let shown = 0;
+  let logs = "";
   const said = new Set<string>();
   const onViolation = (violation: Violation): void => {
     shown += 1;
@@ -66,7 +80,9 @@ async function main(): Promise<number> {
         ? [new URL("../../services/cli/main.ts", import.meta.url).pathname]
         : [new URL("./sabotage/main.ts", import.meta.url).pathname, values.sabotage],
     keep: values.keep,
-    onStart: (folder) => void stderr.write(values.keep ? `logs in ${folder}\n` : ""),
+    onStart: (folder) => {
+      logs = folder;
+    },
     onStep: ({ remark }) => {
       bar.tick();
       bar.note(remark);
@@ -74,8 +90,12 @@ async function main(): Promise<number> {
     onViolation,
   });
   bar.end();
+  if (values.keep || shown > 0) stderr.write(`logs of the processes in ${logs}\n`);
   stdout.write(values.json ? `${JSON.stringify(report)}\n` : print(report));
-  return shown === 0 ? 0 : 1;
+  if (sabotage === undefined) return shown === 0 ? 0 : 1;
+  const isShown = sabotage.shows.some((kind) => (report.violations[kind] ?? 0) > 0);
+  stdout.write(`sabotage ${values.sabotage} (${sabotage.about}): ${isShown ? "reported" : "NOT REPORTED"}\n`);
+  return isShown ? 0 : 1;
 }
 
 process.exitCode = await exitCodeOf(

@@ -1,9 +1,10 @@
 import { loadavg } from "node:os";
 import { harmsOf, Killer } from "./actors/killer.ts";
+import { enableEverybody } from "./actors/principals.ts";
 import { runProbes, runReaders } from "./actors/readers.ts";
 import { runWriters } from "./actors/writers.ts";
 import { sources } from "./cast.ts";
-import { type Chaos, randomOf, signTokens } from "./context.ts";
+import { type Chaos, outageCodes, randomOf, signTokens } from "./context.ts";
 import { Counts, Recoveries } from "./figures.ts";
 import { checkAtRest, type FinalFigures } from "./final/final.ts";
 import { type Violation, World } from "./model/world.ts";
@@ -101,15 +102,11 @@ export async function run(options: RunOptions): Promise<RunReport> {
     });
     const writtenS = (performance.now() - startedAt) / 1_000;
     await killer.finish();
+    await enableEverybody(chaos);
     await Promise.all([readers.stop(), probes.stop()]);
     const { reads } = chaos;
     const asked = ["answered", "abstained", "principal-disabled"].reduce((sum, name) => sum + reads.of(name), 0);
-    const away = Object.entries(reads.toObject()).reduce(
-      (sum, [name, count]) =>
-        sum +
-        (name.endsWith("-unavailable") || name === "deadline-exceeded" || name === "retrieval-contended" ? count : 0),
-      0,
-    );
+    const away = outageCodes.reduce((sum, code) => sum + reads.of(code), 0);
     const readsSoFar = reads.toObject();
     const final = await checkAtRest(chaos, options.questions);
     for (const wound of chaos.recoveries.open) report({ kind: "no-recovery", message: wound });
@@ -132,7 +129,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
       violations: violations.toObject(),
     };
   } finally {
-    await stack.stop(options.keep);
+    await stack.stop(options.keep || violations.total > 0);
   }
 }
 
