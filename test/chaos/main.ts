@@ -83,9 +83,13 @@ async function main(): Promise<number> {
     onStart: (folder) => {
       logs = folder;
     },
-    onStep: ({ remark }) => {
+    onStep: ({ done, total, remark }) => {
       bar.tick();
       bar.note(remark);
+      // Where there is no bar, a line for each tenth.
+      if (stderr.isTTY !== true && Math.floor((10 * done) / total) > Math.floor((10 * (done - 1)) / total)) {
+        stderr.write(`${done} of ${total} episodes, ${remark}, ${Math.round(performance.now() / 1_000)} s\n`);
+      }
     },
     onViolation,
   });

@@ -5,7 +5,7 @@ import { Redis } from "ioredis";
 import { embeddedIssuer, signToken } from "#adapters/identity-jose/embedded.ts";
 import { defaultAudience } from "#adapters/identity-jose/issuers.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
-import { startQdrant, type TestQdrant } from "#test/kit/qdrant.ts";
+import { dropCollections, startQdrant, type TestQdrant } from "#test/kit/qdrant.ts";
 import { startRedis, type TestRedis } from "#test/kit/redis.ts";
 import { policyFiles } from "../cast.ts";
 import { freePorts } from "./ports.ts";
@@ -77,6 +77,10 @@ async function started(options: StackOptions, undo: (() => Promise<void> | void)
     throw new ServerMissing("there is no qdrant on the PATH or in QDRANT_BINARY, and none answers at QDRANT_URL");
   }
   undo.push(() => qdrant.stop());
+  if (!qdrant.isOwn) {
+    await refuseUsed(qdrant.url);
+    undo.push(() => dropCollections(qdrant.url, collectionPrefix));
+  }
   const folder = mkdtempSync(join(tmpdir(), "reticent-chaos-"));
   const policies = policyFolder(policyFiles);
   const dataDir = join(folder, "data");
@@ -139,11 +143,25 @@ async function started(options: StackOptions, undo: (() => Promise<void> | void)
       }),
     async stop(keep) {
       await Promise.all(services.map((service) => service.stop()));
+      if (!qdrant.isOwn) await dropCollections(qdrant.url, collectionPrefix);
       await Promise.all([ledger.server.stop(), queue.server.stop(), qdrant.stop()]);
       policies.remove();
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What the collections of a deployment begin with. */
+const collectionPrefix = "reticent-";
+
+/** The test erases what it finds at the end: not what belongs to somebody else. */
+async function refuseUsed(url: string): Promise<void> {
+  const listed: unknown = await (await fetch(`${url}/collections`)).json();
+  if (JSON.stringify(listed).includes(`"${collectionPrefix}`)) {
+    throw new ServerMissing(
+      "the Qdrant at QDRANT_URL holds the collections of a deployment; the test needs an empty one",
+    );
+  }
 }
 
 async function ownRedis(config: Readonly<Record<string, string>>): Promise<OwnRedis> {
