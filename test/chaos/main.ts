@@ -102,6 +102,8 @@ async function main(): Promise<number> {
   return isShown ? 0 : 1;
 }
 
+// What was started ends with this process, also when it is asked to end.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 process.exitCode = await exitCodeOf(
   "test:chaos",
   async () => {
