@@ -89,7 +89,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
       random,
     };
     const killer = new Killer(chaos, harmsOf(random(600), options.kills, stack.qdrant.isOwn ? [] : ["kill-qdrant"]));
-    const readers = runReaders(chaos, 6, 25);
+    const readers = runReaders(chaos, 8, 10);
     const probes = runProbes(chaos, 5);
     await runWriters(chaos, {
       changes: options.changes,

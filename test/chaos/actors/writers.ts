@@ -60,7 +60,7 @@ export async function runWriters(chaos: Chaos, options: WriterOptions): Promise<
         await sleep(50);
         continue;
       }
-      if (random() < 0.004) await switchPrincipal(chaos, random);
+      if (random() < 0.01) await switchPrincipal(chaos, random);
       const chosen = next(random);
       if (chosen === undefined) {
         await sleep(10);
