@@ -18,7 +18,7 @@ ${list(report.reads)}    ${(100 * report.unavailableShare).toFixed(2)} % of the 
   harms, ${report.kills} of them kills
 ${list(report.harms)}  from a kill to the first success, ms: median, longest
 ${recovery}  at rest after ${(final.settledMs / 1_000).toFixed(1)} s, nothing left over after ${(final.cleanMs / 1_000).toFixed(1)} s
-    compared: ${final.documents} documents, ${final.points} points, ${final.listings} lists, ${final.questions} questions
+    compared: ${final.documents} documents, ${final.points} points, ${final.bodies} texts, ${final.listings} lists, ${final.questions} questions
   violations: ${wrong}
 `;
 }

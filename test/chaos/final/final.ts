@@ -8,6 +8,7 @@ import { type Chaos, oneOf } from "../context.ts";
 import { mayRead, type Reader } from "../model/access.ts";
 import type { TrackedDocument, Violation } from "../model/world.ts";
 import type { Service } from "../stack/service.ts";
+import { allBodies, compareBodies } from "./compare-bodies.ts";
 import { compareIndex } from "./compare-index.ts";
 import { compareListing, compareRecords, type StoredRecord } from "./compare-records.ts";
 import { pages } from "./pages.ts";
@@ -20,6 +21,8 @@ export interface FinalFigures {
   readonly cleanMs: number;
   readonly documents: number;
   readonly points: number;
+  /** Texts in the content store. */
+  readonly bodies: number;
   readonly listings: number;
   readonly questions: number;
 }
@@ -50,9 +53,11 @@ export async function checkAtRest(chaos: Chaos, questionsOfEach: number): Promis
   for (const violation of left) report(violation);
   const cleanMs = performance.now() - begun;
   for (const violation of compareRecords(world, await allRecords(chaos, random)).violations) report(violation);
+  const bodies = await stack.ledger.run(allBodies);
+  for (const violation of compareBodies(world, bodies)) report(violation);
   const listings = await compareListings(chaos, random);
   const questions = await askEverybody(chaos, random, questionsOfEach);
-  return { settledMs, cleanMs, documents: world.documents.length, points, listings, questions };
+  return { settledMs, cleanMs, documents: world.documents.length, points, bodies: bodies.length, listings, questions };
 }
 
 const searchFields = [
