@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// `node bin/run.js <tool> [args…]`: runs a development tool of this project on Node 24, installing it first if need be.
+// `node bin/run.js <tool> [args…]`: runs a development tool of this project, or a program of it (`….ts`), on Node 24, installing what is
+// missing first.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -10,13 +11,17 @@ const PACKAGE = { tsc: "typescript", biome: "@biomejs/biome" };
 
 ensureInstalled();
 const [tool, ...args] = process.argv.slice(2);
-const name = PACKAGE[tool] ?? tool;
-const folder = join(root, "node_modules", ...name.split("/"));
-const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-const bin = typeof manifest.bin === "string" ? manifest.bin : manifest.bin[tool];
 const node = findNode();
-handOver(node, ["--disable-warning=ExperimentalWarning", join(folder, bin), ...args], {
+handOver(node, ["--disable-warning=ExperimentalWarning", programOf(tool), ...args], {
   cwd: root,
   // Tools start workers by name: they must find the same Node first.
   env: { ...process.env, PATH: `${dirname(node)}${process.platform === "win32" ? ";" : ":"}${process.env.PATH ?? ""}` },
 });
+
+function programOf(wanted) {
+  if (wanted.endsWith(".ts")) return join(root, wanted);
+  const name = PACKAGE[wanted] ?? wanted;
+  const folder = join(root, "node_modules", ...name.split("/"));
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return join(folder, typeof manifest.bin === "string" ? manifest.bin : manifest.bin[wanted]);
+}

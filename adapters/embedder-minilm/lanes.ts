@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { deadlineExceeded } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { EmbeddedTokens } from "#core/ports/embedder.ts";
+import { type SilenceWatch, threadPatienceMs, watchSilence } from "#core/silence.ts";
 import { pagesFor } from "./forward.ts";
 import type { LoadedModel } from "./model-file.ts";
 import { maxSequence } from "./shape.ts";
@@ -30,7 +31,7 @@ const inThread: StartThread = (setup) =>
  * Worker threads over one copy of the weights. One of them serves only queries, so that a query never waits for a passage;
  * the others take queries when that one is busy and they have nothing to do, and passages otherwise. One text at a time: a pass
  * over one text keeps a core busy, and needs no padding. A thread that ends is replaced: the texts that it held get an error, the others wait
- * for the next one. One that does not even start is tried again when somebody asks.
+ * for the next one. One that does not even start is tried again when somebody asks; one that gives no answer for long is ended.
  */
 export class Lanes {
   readonly #model: LoadedModel;
@@ -48,9 +49,15 @@ export class Lanes {
 
   /**
    * @param passageLanes worker threads for passages, at least 1; one more is started for queries
+   * @param patienceMs how long a thread may owe texts without giving any
    * @throws AppError `embedder-unavailable` when a worker does not start
    */
-  static async open(model: LoadedModel, passageLanes: number, start: StartThread = inThread): Promise<Lanes> {
+  static async open(
+    model: LoadedModel,
+    passageLanes: number,
+    start: StartThread = inThread,
+    patienceMs = threadPatienceMs,
+  ): Promise<Lanes> {
     const pages = pagesFor(passageLanes + 1);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     new Uint8Array(memory.buffer).set(model.weights);
@@ -62,6 +69,7 @@ export class Lanes {
             () => start({ memory, lane }),
             lane === 0,
             () => lanes.#dispatch(),
+            patienceMs,
           );
           lanes.#lanes.push(opened);
           return opened.start();
@@ -153,6 +161,7 @@ class Lane {
   readonly #startThread: () => Worker;
   readonly #changed: () => void;
   readonly #waiting = new Map<number, Order>();
+  readonly #silence: SilenceWatch;
   #worker: Worker | undefined;
   #next = 0;
   #isStopped = false;
@@ -161,7 +170,9 @@ class Lane {
   state: "starting" | "up" | "down" = "down";
 
   /** @param changed called whenever the state is another one */
-  constructor(startThread: () => Worker, queriesOnly: boolean, changed: () => void) {
+  constructor(startThread: () => Worker, queriesOnly: boolean, changed: () => void, patienceMs: number) {
+    // Its end says the rest.
+    this.#silence = watchSilence(patienceMs, () => void this.#worker?.terminate());
     this.#startThread = startThread;
     this.queriesOnly = queriesOnly;
     this.#changed = changed;
@@ -214,6 +225,7 @@ class Lane {
   send(order: Order): void {
     const job: WorkerJob = { job: this.#next++, ids: order.ids, withTokens: order.withTokens };
     this.#waiting.set(job.job, order);
+    this.#silence.asked();
     this.#worker?.ref();
     this.#worker?.postMessage(job, []);
   }
@@ -227,12 +239,14 @@ class Lane {
   #refuse(error: AppError): void {
     const orders = [...this.#waiting.values()];
     this.#waiting.clear();
+    this.#silence.answered(true);
     for (const { failed } of orders) failed(error);
   }
 
   #settle(worker: Worker, reply: Exclude<WorkerReply, { ready: true }>): void {
     const waiting = this.#waiting.get(reply.job);
     this.#waiting.delete(reply.job);
+    this.#silence.answered(this.busy === 0);
     if (this.busy === 0) worker.unref();
     if ("failure" in reply) waiting?.failed(unavailable(reply.failure));
     else waiting?.done(reply);

@@ -8,12 +8,14 @@ import {
   collectionOf,
   dense,
   lexical,
+  pointFormat,
   searchCollection,
   searchIndexes,
   textCollection,
   textIndexes,
 } from "./schema.ts";
 import { type Schemas, type Server, unavailable } from "./server.ts";
+import { sizeProbe } from "./terms.ts";
 
 /** The collections of one fingerprint, made and checked. */
 export interface OpenCollections extends CollectionNames {
@@ -61,6 +63,7 @@ const description = z.object({
     metadata: z
       .looseObject({
         fingerprint: z.string(),
+        format: z.string().optional(),
         ledger: z.string().nullish(),
         instance: z.string().nullish(),
         filled: z.string().nullish(),
@@ -119,14 +122,18 @@ export class Collections {
       ...(awaitsFill ? { instance: randomUUID() } : {}),
     });
     await this.#make(names.texts, textCollection(made()), textIndexes);
-    await this.#make(names.search, searchCollection(dimensions, approximate, made()), searchIndexes);
+    await this.#make(names.search, searchCollection(dimensions, approximate, made()), searchIndexes, [sizeProbe]);
     return this.#check(names, fingerprint);
   }
 
   /** How the collections of a fingerprint stand now, `undefined` when there are none. */
   async stand(fingerprint: string): Promise<IndexStand | undefined> {
     const open = await this.find(fingerprint);
-    return open && (await this.#look(open, fingerprint));
+    if (open === undefined) return undefined;
+    // A point like any other can get lost; every search would fail without it.
+    const [probe] = await this.#server.retrieve(open.search, [sizeProbe.id], ["tenant"]);
+    if (probe === undefined) await this.#server.insert(open.search, [sizeProbe]);
+    return this.#look(open, fingerprint);
   }
 
   /** Notes that an instance holds what is live. */
@@ -172,6 +179,7 @@ export class Collections {
     alias: string,
     config: Schemas["CreateCollection"],
     indexes: Readonly<Record<string, Schemas["PayloadFieldSchema"]>>,
+    points: readonly Schemas["PointStruct"][] = [],
   ): Promise<void> {
     const name = collectionOf(alias);
     try {
@@ -181,6 +189,7 @@ export class Collections {
       if (!(await this.#server.hasCollection(name))) throw error;
     }
     for (const [field, schema] of Object.entries(indexes)) await this.#server.indexField(name, field, schema);
+    if (points.length > 0) await this.#server.insert(name, points);
     await this.#server.alias(alias, name);
   }
 
@@ -288,6 +297,10 @@ function commonProblems(
   const { params, metadata, strict_mode_config: strict } = config;
   if (params.shard_number !== 1) wrong("making", `${params.shard_number} shards, each with an idf of its own`);
   if (metadata?.fingerprint !== fingerprint) wrong("making", "it was made for another fingerprint");
+  else if (metadata.format !== pointFormat) {
+    const message = `its points have format ${metadata.format}, not ${pointFormat}; remove it, and it is made again from the ledger`;
+    wrong("making", message);
+  }
   const isStrict =
     strict?.enabled === true &&
     strict.unindexed_filtering_retrieve === false &&

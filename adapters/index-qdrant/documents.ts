@@ -1,5 +1,6 @@
 import { compareKeys, type DocumentKey } from "#core/document.ts";
 import type { SearchFilter } from "#core/ports/index.ts";
+import { keyOf } from "./document-name.ts";
 import { select } from "./select.ts";
 import type { Server } from "./server.ts";
 import { superseded } from "./superseded.ts";
@@ -17,18 +18,4 @@ export async function listDocuments(
   if (selection === "nothing") return [];
   const names = await server.facet(collection, "document", selection, mostDocuments);
   return names.map(keyOf).toSorted(compareKeys);
-}
-
-/** The inverse of `keyString`. @throws Error when it is no such string */
-export function keyOf(name: string): DocumentKey {
-  const [tenant, afterTenant] = part(name);
-  const [source, id] = part(afterTenant);
-  return { tenant, source, id };
-}
-
-function part(text: string): [string, string] {
-  const [head, digits] = /^(\d+):/.exec(text) ?? [];
-  if (head === undefined) throw new Error("a document has a name that is none");
-  const end = head.length + Number(digits);
-  return [text.slice(head.length, end), text.slice(end)];
 }

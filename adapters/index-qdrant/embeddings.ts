@@ -2,7 +2,15 @@ import type { SourceKey } from "#core/document.ts";
 import type { StoredEmbedding } from "#core/ports/index.ts";
 import type { OpenCollections } from "./collections.ts";
 import { allOf, oneOf } from "./filter.ts";
-import { embeddingFields, embeddingId, firstFields, readEmbeddingKey, readOutputs, readVector } from "./points.ts";
+import {
+  documentFields,
+  embeddingFields,
+  embeddingId,
+  readDocument,
+  readEmbeddingKey,
+  readOutputs,
+  readVector,
+} from "./points.ts";
 import { dense } from "./schema.ts";
 import type { Server } from "./server.ts";
 
@@ -27,8 +35,8 @@ export async function storedEmbeddings(
   if (points.length === 0) return new Map();
   const ids = points.map(({ id }) => id);
   const vectors = new Map(
-    (await server.retrieve(search, ids, firstFields, [dense])).flatMap((point) =>
-      isOf(point.payload, of) ? [[point.id, readVector(point)]] : [],
+    (await server.retrieve(search, ids, documentFields, [dense])).flatMap((point) =>
+      isOf(readDocument(point), of) ? [[point.id, readVector(point)]] : [],
     ),
   );
   const byKey = new Map<string, StoredEmbedding>();
@@ -47,7 +55,4 @@ export async function storedEmbeddings(
   );
 }
 
-function isOf(payload: unknown, { tenant, source }: SourceKey): boolean {
-  const found = payload as { readonly tenant?: unknown; readonly source?: unknown } | null | undefined;
-  return found?.tenant === tenant && found.source === source;
-}
+const isOf = (key: SourceKey, { tenant, source }: SourceKey): boolean => key.tenant === tenant && key.source === source;

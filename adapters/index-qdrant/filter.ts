@@ -18,7 +18,13 @@ export type Condition =
   | Filter;
 
 /** Conditions that have at least one member wherever they are given: nothing in it can mean "everything" by being empty. */
-export type Filter = { must: Some<Condition>; must_not?: Some<Condition> } | { should: Some<Condition> };
+export type Filter = AllOf | { should: Some<Condition> };
+
+/** Conditions that all hold, and others none of which does. */
+export interface AllOf {
+  must: Some<Condition>;
+  must_not?: Some<Condition>;
+}
 
 /** A filter was about to be compiled from nothing. A bug of ours, and never to be sent. */
 export class EmptyFilterError extends Error {
@@ -60,10 +66,14 @@ export const isEmpty = (key: string): Condition => ({ is_empty: { key } });
 export const ids = (list: readonly string[]): Condition => ({ has_id: some(list, "ids") });
 
 /** All of the conditions, and none of the others. @throws EmptyFilterError when there is no condition that has to hold */
-export function allOf(must: readonly Condition[], mustNot: readonly Condition[] = []): Filter {
+export function allOf(must: readonly Condition[], mustNot: readonly Condition[] = []): AllOf {
   const required = { must: some(must, "conditions that all hold") };
   return mustNot.length === 0 ? required : { ...required, must_not: some(mustNot, "conditions that do not hold") };
 }
+
+/** A filter with further conditions, in the same two lists: the server is quicker with those than with a filter inside a filter. */
+export const also = (filter: AllOf, must: readonly Condition[], mustNot: readonly Condition[] = []): AllOf =>
+  allOf([...filter.must, ...must], [...(filter.must_not ?? []), ...mustNot]);
 
 /** At least one of the conditions. @throws EmptyFilterError */
 export function anyOf(conditions: readonly Condition[]): Filter {

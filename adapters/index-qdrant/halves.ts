@@ -49,8 +49,8 @@ export interface WeighedTerms {
 }
 
 /** How often each term occurs in a chunk, by place of the term. */
-export const frequenciesIn = ({ frequencies }: Found, { dimensions }: WeighedTerms): number[] =>
-  dimensions.map((dimension) => frequencies[String(dimension)] ?? 0);
+export const frequenciesIn = ({ frequencyOf }: Found, { dimensions }: WeighedTerms): number[] =>
+  dimensions.map(frequencyOf);
 
 /** BM25 in double precision, summed in the order of the query's terms: the number that the embedded index gives. */
 export function bm25Of(found: Found, terms: WeighedTerms): number {

@@ -3,8 +3,10 @@ import { type DocumentKey, keyString } from "#core/document.ts";
 import { limits } from "#core/limits.ts";
 import type { ChunkText, IndexedChunk, IndexedGeneration, TokenOutputs } from "#core/ports/index.ts";
 import type { Quality } from "#core/trust/quality.ts";
+import { keyOf } from "./document-name.ts";
 import { type QualityFields, qualityFields } from "./eligible.ts";
 import type { Some } from "./filter.ts";
+import { pack, type UnpackedChunk, unpack } from "./packed.ts";
 import { dense, lexical } from "./schema.ts";
 import type { Scored, Stored } from "./server.ts";
 import { frequenciesOf, sparseOf } from "./terms.ts";
@@ -58,12 +60,9 @@ export function searchPoint(
     payload: {
       tenant: key.tenant,
       source: key.source,
-      id: key.id,
       document: keyString(key),
       generation,
-      chunk: chunk.chunk,
-      length: chunk.termCount,
-      frequencies: Object.fromEntries([...frequencies].map(([dimension, count]) => [String(dimension), count])),
+      hit: pack({ chunk: chunk.chunk, termCount: chunk.termCount, frequencies }),
       sample: sampleOf(chunk.chunkId),
       ...notPlaced,
       ...fields,
@@ -73,9 +72,7 @@ export function searchPoint(
 }
 
 const firstPoint = z.object({
-  tenant: z.string(),
-  source: z.string(),
-  id: z.string(),
+  document: z.string(),
   quality: z.object({
     authority: z.string().nullable(),
     reviewState: z.string().nullable(),
@@ -86,47 +83,35 @@ const firstPoint = z.object({
   }),
 });
 /** What {@link readFirst} needs. */
-export const firstFields: Some<string> = ["tenant", "source", "id", "quality"];
+export const firstFields: Some<string> = ["document", "quality"];
 
 /** A document and its quality, from its first chunk. @throws ZodError when the point is not one of ours */
 export function readFirst({ payload }: Stored): { readonly key: DocumentKey; readonly quality: Quality } {
-  const { tenant, source, id, quality } = firstPoint.parse(payload);
-  return { key: { tenant, source, id }, quality };
+  const { document, quality } = firstPoint.parse(payload);
+  return { key: keyOf(document), quality };
 }
 
 /** A point that a search found. */
-export interface Found {
+export interface Found extends UnpackedChunk {
   readonly key: DocumentKey;
   readonly generation: number;
   readonly chunkId: string;
-  readonly chunk: number;
-  readonly termCount: number;
-  /** By dimension; a dimension that was not asked for, or that the chunk lacks, is absent. */
-  readonly frequencies: Readonly<Record<string, number>>;
   readonly score: number;
 }
 
-const count = z.int().nonnegative();
-const hit = z.object({
-  tenant: z.string(),
-  source: z.string(),
-  id: z.string(),
-  generation: count,
-  chunk: count,
-  length: count,
-  frequencies: z.record(z.string(), z.int().positive()).default({}),
-});
+/** What {@link readFound} needs. */
+export const foundFields: Some<string> = ["document", "generation", "hit"];
 
-/** What {@link readFound} needs, with the frequencies of some dimensions. */
-export function foundFields(dimensions: readonly number[]): Some<string> {
-  return ["tenant", "source", "id", "generation", "chunk", "length", ...dimensions.map((one) => `frequencies.${one}`)];
-}
-
-/** @throws ZodError when the point is not one of ours */
+/** Looked at without a schema: there are hundreds in every question. @throws Error when the point is not one of ours */
 export function readFound({ id: chunkId, score, payload }: Scored): Found {
-  const { tenant, source, id, generation, chunk, length, frequencies } = hit.parse(payload);
-  return { key: { tenant, source, id }, generation, chunkId, chunk, termCount: length, frequencies, score };
+  const { document, generation, hit } = (payload ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof document !== "string" || typeof hit !== "string" || !Number.isSafeInteger(generation)) {
+    throw new Error(`the point ${chunkId} is none of ours`);
+  }
+  return { key: keyOf(document), generation: Number(generation), chunkId, score, ...unpack(hit) };
 }
+
+const count = z.int().nonnegative();
 
 /** The point that texts are read from. */
 export function textPoint({ key, generation }: IndexedGeneration, chunk: IndexedChunk) {
@@ -196,6 +181,14 @@ export const embeddingFields: Some<string> = ["embedding_key", "outputs"];
 /** The key of what was embedded of a chunk. @throws ZodError when the point is not one of ours */
 export function readEmbeddingKey({ payload }: Stored): string {
   return z.object({ embedding_key: z.string() }).parse(payload).embedding_key;
+}
+
+/** What {@link readDocument} needs. */
+export const documentFields: Some<string> = ["document"];
+
+/** The document of a point. @throws ZodError when the point is not one of ours */
+export function readDocument({ payload }: Stored): DocumentKey {
+  return keyOf(z.object({ document: z.string() }).parse(payload).document);
 }
 
 /** The dense vector of a point. @throws ZodError when the point is not one of ours */

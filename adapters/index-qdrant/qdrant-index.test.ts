@@ -18,7 +18,7 @@ import {
   type QdrantImitation,
 } from "#test/kit/qdrant-imitation.ts";
 import { openQdrantIndex, type QdrantIndexOptions } from "./qdrant-index.ts";
-import { searchIndexes } from "./schema.ts";
+import { pointFormat, searchIndexes } from "./schema.ts";
 
 let server: QdrantImitation;
 let index: VectorIndex;
@@ -101,7 +101,8 @@ test("collections that are not as they have to be are refused: a missing index, 
       ["sparse_vectors", { terms: {} }],
       ["vectors", { dense: { size: dimensions, distance: "Dot" } }],
       ["vectors", { dense: { size: dimensions + 1, distance: "Cosine" } }],
-      ["metadata", { fingerprint: "other" }],
+      ["metadata", { fingerprint: "other", format: pointFormat }],
+      ["metadata", { fingerprint, format: "1" }],
     ].map(([name, value]) => (one: ImitatedCollection) => {
       const before = one.config[String(name)];
       one.config[String(name)] = value;
@@ -143,12 +144,15 @@ test("a write counts only when the server says that it is completed", async () =
 });
 
 test("points are written and erased by id, each write is waited for, and none replaces a point", async () => {
+  const before = server.requests.length;
   await put("a", "sensor", 0);
   await index.withdraw?.(keyOf("a"), 2, fingerprint);
   await index.remove(keyOf("a"), 1, fingerprint);
-  const writes = server.requests.filter(
-    ({ method, path }) => (method === "PUT" && path.endsWith("/points")) || /points\/(delete|payload)$/.test(path),
-  );
+  const writes = server.requests
+    .slice(before)
+    .filter(
+      ({ method, path }) => (method === "PUT" && path.endsWith("/points")) || /points\/(delete|payload)$/.test(path),
+    );
   const [points, erased, set] = [/points$/, /delete$/, /payload$/].map((end) =>
     writes.filter(({ path }) => end.test(path)).map(({ body }) => body),
   );
@@ -178,10 +182,11 @@ test("every search is exact, inside the caller's filter, and takes its idf over 
   await put("b", "tower", 120);
   await index.search(queryFor(["sensor", "tower", "absent"], { density: true }));
   const asked = searchesAsked();
-  expect(asked.filter(({ using }) => using === "terms")).toHaveLength(4);
+  const [wide] = asked.map(({ filter }) => filter);
+  expect(asked.filter(({ using }) => using === "terms")).toHaveLength(5);
   for (const { filter, using, params } of asked) {
     expect(JSON.stringify(filter)).toMatch(/"tenant"|"has_id"/);
-    expect(params).toEqual(using === "terms" ? { idf: { corpus: filter } } : { exact: true });
+    expect(params).toEqual(using === "terms" ? { idf: { corpus: wide } } : { exact: true });
   }
 });
 

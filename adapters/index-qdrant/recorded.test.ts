@@ -25,7 +25,12 @@ async function record(): Promise<void> {
   const answers = await qdrantScenario(await openQdrantIndex({ url: proxy.url, prefix, model }));
   const { version } = (await (await fetch(server.url)).json()) as { version: string };
   const recording: Recording = { server: `Qdrant ${version}`, answers };
-  writeFileSync(file, [recording, ...proxy.exchanges].map((line) => `${JSON.stringify(line)}\n`).join(""));
+  writeFileSync(
+    file,
+    [recording, ...proxy.exchanges.map(({ request, answer }) => ({ request, answer }))]
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join(""),
+  );
   await proxy.close();
   await dropCollections(server.url, prefix);
   await server.stop();

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { Schemas } from "./server.ts";
 
 /** Format of the points; part of the collections' names. */
-export const pointFormat = "1";
+export const pointFormat = "2";
 
 /** Names of the dense and of the sparse vector of a point. */
 export const dense = "dense";

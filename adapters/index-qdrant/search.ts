@@ -1,15 +1,25 @@
 import { isDeepStrictEqual } from "node:util";
 import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { IndexAnswer, IndexHit, IndexQuery } from "#core/ports/index.ts";
-import { allOf, type Filter, ids } from "./filter.ts";
+import { type AllOf, allOf, ids } from "./filter.ts";
 import { bm25Of, cut, frequenciesIn, type Half, type WeighedTerms, weigh } from "./halves.ts";
 import { type Found, foundFields, readFound } from "./points.ts";
 import { dense, lexical } from "./schema.ts";
 import { select } from "./select.ts";
-import type { Scored, Search, Server } from "./server.ts";
+import type { Page, Scored, Server, VectorSearch } from "./server.ts";
 import { densityOf, neighbourSearch, spreadOf, spreadSearch } from "./statistics.ts";
-import { superseded } from "./superseded.ts";
-import { containingOf, dimensionOf, sparseQuery } from "./terms.ts";
+import { replacing, supersededBy } from "./superseded.ts";
+import {
+  chunksOf,
+  containingOf,
+  dimensionOf,
+  type SparseVector,
+  sizeProbe,
+  sizeQuery,
+  sparseQuery,
+  surelySized,
+  termQuery,
+} from "./terms.ts";
 
 /** What a search needs of the server. */
 export type SearchServer = Pick<Server, "search" | "count" | "scroll">;
@@ -47,44 +57,49 @@ export async function searchCollection(
 ): Promise<IndexAnswer> {
   const begin = (assumed: readonly string[]) => {
     const filter = select(query.filter, assumed);
-    if (filter === "nothing") return undefined;
-    const one = new OneSearch(server, collection, query, filter);
-    return { one, first: one.first(approximateAbove) };
+    return filter === "nothing" ? undefined : new OneSearch(server, collection, query, filter);
   };
-  const { visibility, eligible } = query.filter;
-  const assumed = eligible === null ? [] : (lastSuperseded.get(visibility) ?? []);
+  const { visibility } = query.filter;
+  const page = replacing(query.filter);
+  const assumed = page === undefined ? [] : (lastSuperseded.get(visibility) ?? []);
   const begun = begin(assumed);
   if (begun === undefined) return nothingFound(query.terms);
-  // Both at the same time; whichever fails first, the other one is not left to fail alone.
-  const [actual, first] = await Promise.all([superseded(server, collection, query.filter), begun.first]);
-  if (isDeepStrictEqual(actual, assumed)) return begun.one.finish(first);
+  const first = await begun.first(approximateAbove, page);
+  const actual = await supersededBy(first.replacing, server, collection, query.filter);
+  if (isDeepStrictEqual(actual, assumed)) return begun.finish(first);
   lastSuperseded.set(visibility, actual);
   const again = begin(actual);
-  return again === undefined ? nothingFound(query.terms) : again.one.finish(await again.first);
+  return again === undefined ? nothingFound(query.terms) : again.finish(await again.first(approximateAbove));
 }
 
 /** By the compiled filter of a caller, which lives as long as the policy and the principals stay the same. A hint: it is read anew each time. */
 const lastSuperseded = new WeakMap<VisibilityFilter, readonly string[]>();
 
+type Points = readonly Scored[];
+
 /** What the first round brought. */
 interface FirstBatch {
   readonly chunks: number;
-  /** Both halves, and one chunk for every term. */
-  readonly answers: readonly (readonly Scored[])[];
+  readonly nearest: Points;
+  readonly matching: Points;
+  /** One chunk for every term. */
+  readonly ofTerms: readonly Points[];
+  /** Of documents that replace others, if they were asked for. */
+  readonly replacing: Points;
 }
 
 class OneSearch {
   readonly #server: SearchServer;
   readonly #collection: string;
   readonly #query: IndexQuery;
-  readonly #filter: Filter;
+  readonly #filter: AllOf;
   readonly #vector: number[];
   /** By place of the term; two terms may share one. */
   readonly #dimensions: readonly number[];
   readonly #distinct: readonly number[];
   #exact = true;
 
-  constructor(server: SearchServer, collection: string, query: IndexQuery, filter: Filter) {
+  constructor(server: SearchServer, collection: string, query: IndexQuery, filter: AllOf) {
     this.#server = server;
     this.#collection = collection;
     this.#query = query;
@@ -94,30 +109,45 @@ class OneSearch {
     this.#distinct = [...new Set(this.#dimensions)];
   }
 
-  /** The number of selected chunks, and the first batch. */
-  async first(approximateAbove: number | undefined): Promise<FirstBatch> {
-    const count = () => this.#server.count(this.#collection, this.#filter);
-    if (approximateAbove === undefined) {
-      const [chunks, answers] = await Promise.all([count(), this.#firstBatch()]);
-      return { chunks, answers };
-    }
-    const chunks = await count();
-    this.#exact = chunks <= approximateAbove;
-    return { chunks, answers: await this.#firstBatch() };
+  /** Both halves, one chunk for every term, and the number of selected chunks. @param page asked for beside it */
+  async first(approximateAbove: number | undefined, page?: Page): Promise<FirstBatch> {
+    const counted = approximateAbove === undefined ? undefined : await this.#count();
+    this.#exact = counted === undefined || counted <= (approximateAbove ?? 0);
+    const limit = this.#query.limit + margin;
+    const isLexical = this.#distinct.length > 0;
+    const [nearest = [], size = [], ...rest] = await this.#server.search(this.#collection, [
+      this.#dense(limit),
+      this.#size(),
+      ...(isLexical ? [this.#lexical(limit), ...this.#distinct.map((one) => this.#term(one))] : []),
+      ...(page === undefined ? [] : [page]),
+    ]);
+    const pages = page === undefined ? [] : [rest.pop() ?? []];
+    const [matching = [], ...ofTerms] = rest;
+    const chunks = counted ?? (await this.#sizeOf(size));
+    return { chunks, nearest, matching, ofTerms, replacing: pages.flat() };
   }
 
-  async finish({ chunks, answers }: FirstBatch): Promise<IndexAnswer> {
+  #count(): Promise<number> {
+    return this.#server.count(this.#collection, this.#filter);
+  }
+
+  /** The number of selected chunks, counted where the idf does not tell it exactly. */
+  async #sizeOf([probe]: Points): Promise<number> {
+    const chunks = probe === undefined ? Number.POSITIVE_INFINITY : chunksOf(probe.score);
+    return chunks <= surelySized ? chunks : this.#count();
+  }
+
+  async finish({ chunks, nearest, matching, ofTerms }: FirstBatch): Promise<IndexAnswer> {
     const { terms } = this.#query;
-    const [nearest, matching, ...ofTerms] = answers;
     if (chunks === 0) return nothingFound(terms);
     const weighed = this.#weigh(ofTerms, chunks);
     const near = await this.#half(
-      nearest ?? [],
+      nearest,
       (limit) => this.#dense(limit),
       ({ score }) => score,
     );
     const match = await this.#half(
-      matching ?? [],
+      matching,
       (limit) => this.#lexical(limit),
       (found) => bm25Of(found, weighed),
     );
@@ -137,52 +167,50 @@ class OneSearch {
     };
   }
 
-  /** Both halves, and one chunk for every term. */
-  #firstBatch(): Promise<readonly (readonly Scored[])[]> {
-    const limit = this.#query.limit + margin;
-    return this.#server.search(this.#collection, [
-      this.#dense(limit),
-      ...(this.#distinct.length === 0 ? [] : [this.#lexical(limit), ...this.#distinct.map((one) => this.#term(one))]),
-    ]);
-  }
-
-  #dense(limit: number): Search {
+  #dense(limit: number): VectorSearch {
     return {
       query: this.#vector,
       using: dense,
       filter: this.#filter,
       params: { exact: this.#exact },
       limit,
-      with_payload: { include: foundFields(this.#distinct) },
+      with_payload: { include: foundFields },
     };
   }
 
-  #lexical(limit: number, dimensions = this.#distinct): Search {
+  #lexical(limit: number): VectorSearch {
+    return { ...this.#weighted(sparseQuery(this.#distinct), limit), with_payload: { include: foundFields } };
+  }
+
+  /** The chunk that holds a term most. */
+  #term(dimension: number): VectorSearch {
+    return { ...this.#weighted(termQuery(dimension), 1), with_payload: { include: foundFields } };
+  }
+
+  /** What says how many chunks there are; without a chunk of anybody's. */
+  #size(): VectorSearch {
+    return { ...this.#weighted(sizeQuery, 1), filter: allOf([ids([sizeProbe.id])]) };
+  }
+
+  #weighted(query: SparseVector, limit: number): VectorSearch {
     return {
-      query: sparseQuery(dimensions),
+      query,
       using: lexical,
       filter: this.#filter,
       // Without it the idf would be taken over all documents, hidden ones included.
       params: { idf: { corpus: this.#filter } },
       limit,
-      with_payload: { include: foundFields(dimensions) },
+      with_payload: false,
     };
-  }
-
-  #term(dimension: number): Search {
-    return this.#lexical(1, [dimension]);
   }
 
   #weigh(ofTerms: readonly (readonly Scored[])[], chunks: number) {
     const containing = new Map(
       this.#distinct.map((dimension, place) => {
         const [best] = (ofTerms[place] ?? []).map(readFound);
-        const frequency = best?.frequencies[String(dimension)];
-        const count =
-          best === undefined || frequency === undefined
-            ? 0
-            : containingOf(best.score, frequency, best.termCount, chunks);
-        return [dimension, count];
+        const frequency = best?.frequencyOf(dimension) ?? 0;
+        const isHeld = best !== undefined && frequency > 0;
+        return [dimension, isHeld ? containingOf(best.score, frequency, best.termCount, chunks) : 0];
       }),
     );
     const counts = this.#dimensions.map((dimension) => containing.get(dimension) ?? 0);
@@ -192,7 +220,7 @@ class OneSearch {
   /** One half, asked again for more as long as the server's cut runs through equal scores. */
   async #half(
     first: readonly Scored[],
-    search: (limit: number) => Search,
+    search: (limit: number) => VectorSearch,
     score: (found: Found) => number,
   ): Promise<{ readonly half: Half; readonly points: readonly Found[] }> {
     let points = first.map(readFound);
@@ -216,7 +244,7 @@ class OneSearch {
     const [best] = half.found;
     const wantsDensity = this.#query.density === true && best !== undefined;
     const hasAll = points.length >= chunks;
-    const searches: Search[] = [
+    const searches: VectorSearch[] = [
       ...(missing.length === 0 ? [] : [this.#cosinesOf(missing)]),
       ...(hasAll ? [] : [spreadSearch(this.#vector, this.#filter, chunks)]),
       ...(wantsDensity ? [neighbourSearch(best, this.#filter, this.#exact)] : []),
@@ -227,7 +255,7 @@ class OneSearch {
     return { cosines, similarity, neighbours: wantsDensity ? densityOf(answers.shift() ?? []) : null };
   }
 
-  #cosinesOf(chunkIds: readonly string[]): Search {
+  #cosinesOf(chunkIds: readonly string[]): VectorSearch {
     return {
       query: this.#vector,
       using: dense,

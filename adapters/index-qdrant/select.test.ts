@@ -9,6 +9,7 @@ import type { TrustPolicy } from "#core/trust/trust-policy.ts";
 import { keyOf, visibleTo } from "#test/kit/documents.ts";
 import { fieldsIn, matches } from "#test/kit/qdrant-filter.ts";
 import { eligibleIn, qualityFields } from "./eligible.ts";
+import { allOf, oneOf } from "./filter.ts";
 import { searchIndexes } from "./schema.ts";
 import { visibleIn } from "./select.ts";
 import { accessFields } from "./writes.ts";
@@ -86,8 +87,10 @@ test("the clauses of the quality gates let through what the gates do", () => {
         sources: new Map([["wiki", wiki], ...(handbook === null ? [] : [["handbook", handbook] as const])]),
         models: new Map(),
       };
-      const filter = eligibleIn(["wiki", "handbook"], trust, now);
-      const passes = filter !== "nothing" && matches(filter, "id", { source: of, ...qualityFields(one) });
+      const payload = { source: of, ...qualityFields(one) };
+      const passes = eligibleIn(["wiki", "handbook"], trust, now).some(({ sources, must, mustNot }) =>
+        matches(allOf([oneOf("source", sources), ...must], mustNot), "id", payload),
+      );
       expect(passes).toBe(gateOf({ source: of, quality: one }, trust, now).gate === "eligible");
     }),
     { numRuns: 5_000 },

@@ -1,21 +1,32 @@
 import type { SomeVisibility } from "#core/access/visible.ts";
 import type { SearchConditions, SearchFilter } from "#core/ports/index.ts";
-import { eligibleIn } from "./eligible.ts";
-import { allOf, anyOf, type Condition, type Filter, hasOther, is, isEmpty, oneOf, within } from "./filter.ts";
+import { eligibleIn, type GatedSources } from "./eligible.ts";
+import { type AllOf, allOf, anyOf, type Condition, hasOther, is, isEmpty, oneOf, within } from "./filter.ts";
 
 /** What a filter comes to: conditions for the server, or the certainty that nothing is selected, for which it is never asked. */
-export type Selection = Filter | "nothing";
+export type Selection = AllOf | "nothing";
+
+/** Conditions that hold, and that do not; of a filter that is one list of each costs the server least. */
+interface Conditions {
+  readonly must: readonly Condition[];
+  readonly mustNot: readonly Condition[];
+}
 
 /**
  * Points of documents that are visible, by their copy of the access. The same conditions as `visibilityChecks`; a test holds the two
  * together.
  * @param sources which of the filter's sources, at least one
  */
-export function visibleIn(filter: SomeVisibility, sources: readonly string[] = filter.sources): Filter {
+export function visibleIn(filter: SomeVisibility, sources: readonly string[] = filter.sources): AllOf {
+  const { must, mustNot } = visible(filter);
+  return allOf([...must, oneOf("source", sources)], mustNot);
+}
+
+/** The conditions of visibility but for the source's. */
+function visible(filter: SomeVisibility): Conditions {
   const allowed = filter.knownLabels.filter((label) => !filter.deniedLabels.includes(label));
   const must: Condition[] = [
     is("tenant", filter.tenant),
-    oneOf("source", sources),
     // A point whose access was never placed grants nobody anything.
     oneOf("grants", filter.tokens),
     // Older text under newer access: both have to let the caller in.
@@ -24,7 +35,7 @@ export function visibleIn(filter: SomeVisibility, sources: readonly string[] = f
   const mustNot: Condition[] = [oneOf("denies", filter.tokens)];
   if (allowed.length === 0) must.push(isEmpty("labels"));
   else mustNot.push(hasOther("labels", allowed));
-  return allOf(must, mustNot);
+  return { must, mustNot };
 }
 
 /**
@@ -36,16 +47,30 @@ export function select({ visibility, eligible, conditions }: SearchFilter, super
   const wanted = conditions.sources ?? [];
   const sources = visibility.sources.filter((source) => wanted.length === 0 || wanted.includes(source));
   if (sources.length === 0) return "nothing";
-  const must: Condition[] = [visibleIn(visibility, sources)];
   const asked = asConditions(conditions);
   if (asked === "nothing") return "nothing";
-  must.push(...asked);
-  if (eligible !== null) {
-    const passes = eligibleIn(sources, eligible.trust, eligible.now);
-    if (passes === "nothing") return "nothing";
-    must.push(passes);
-  }
-  return allOf(must, superseded.length === 0 ? [] : [oneOf("document", superseded)]);
+  const gated = eligible === null ? inSources(sources) : inGroups(eligibleIn(sources, eligible.trust, eligible.now));
+  if (gated === "nothing") return "nothing";
+  const { must, mustNot } = visible(visibility);
+  return allOf(
+    [...must, ...asked, ...gated.must],
+    [...mustNot, ...gated.mustNot, ...(superseded.length === 0 ? [] : [oneOf("document", superseded)])],
+  );
+}
+
+const inSources = (sources: readonly string[]): Conditions => ({ must: [oneOf("source", sources)], mustNot: [] });
+
+/** Every group names its sources, which are among those that are visible. */
+function inGroups(groups: readonly GatedSources[]): Conditions | "nothing" {
+  const [only, ...more] = groups;
+  if (only === undefined) return "nothing";
+  const conditionsOf = ({ sources, must, mustNot }: GatedSources): Conditions => ({
+    must: [oneOf("source", sources), ...must],
+    mustNot,
+  });
+  if (more.length === 0) return conditionsOf(only);
+  const clauses = groups.map(conditionsOf).map(({ must, mustNot }) => allOf(must, mustNot));
+  return { must: [anyOf(clauses)], mustNot: [] };
 }
 
 function asConditions({ labels = [], updatedAfter, updatedBefore }: SearchConditions): Condition[] | "nothing" {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { assertTime } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { Filter, Some } from "./filter.ts";
+import { Post } from "./post.ts";
 import type { SparseVector } from "./terms.ts";
 
 /** The types of the client. */
@@ -19,20 +20,29 @@ export interface ServerOptions {
   readonly onTrouble: () => void;
 }
 
-/** One search of a batch. Every one is inside a filter. */
-export interface Search {
-  readonly query: number[] | SparseVector | string;
-  readonly using: string;
+/** Points of a filter, by their ids. */
+export interface Page {
   readonly filter: Filter;
-  readonly params?: { readonly exact?: boolean; readonly idf?: { readonly corpus: Filter } };
   readonly limit: number;
   readonly with_payload: false | { readonly include: Some<string> };
 }
 
-const point = z.object({ id: z.string(), score: z.number(), payload: z.unknown().optional() });
+/** One search of a batch: by a vector, or of a page. Every one is inside a filter. */
+export interface VectorSearch extends Page {
+  readonly query: number[] | SparseVector | string;
+  readonly using: string;
+  readonly params?: { readonly exact?: boolean; readonly idf?: { readonly corpus: Filter } };
+}
+/** What a batch is made of. */
+export type Search = VectorSearch | Page;
+
 /** A point that a search found: its fields are still to be read. */
-export type Scored = z.infer<typeof point>;
-const scored = z.array(z.object({ points: z.array(point) }));
+export interface Scored {
+  readonly id: string;
+  /** Meaningless in a page. */
+  readonly score: number;
+  readonly payload?: unknown;
+}
 const record = z.object({ id: z.string(), payload: z.unknown().optional(), vector: z.unknown().optional() });
 /** A point that was read. */
 export type Stored = z.infer<typeof record>;
@@ -41,6 +51,23 @@ const counted = z.object({ count: z.int().nonnegative() });
 const written = z.object({ status: z.string() });
 const facets = z.object({ hits: z.array(z.object({ value: z.string(), count: z.int() })) });
 const aliases = z.object({ aliases: z.array(z.object({ alias_name: z.string(), collection_name: z.string() })) });
+
+/** The points of each search of a batch, as many as were asked for at most. @throws Error when the answer has another shape */
+function scoredIn(result: unknown, searches: readonly Search[]): readonly (readonly Scored[])[] {
+  if (!Array.isArray(result) || result.length !== searches.length) {
+    throw new Error(`no answers to ${searches.length} searches`);
+  }
+  return searches.map(({ limit }, at) => {
+    const points: unknown = result[at]?.points;
+    if (!Array.isArray(points) || points.length > limit) throw new Error(`no answer of at most ${limit} points`);
+    // Looked at one by one and not copied: there are thousands of them in every question.
+    if (!points.every(isScored)) throw new Error("an answer with points that are none");
+    return points;
+  });
+}
+
+const isScored = (one: Partial<Scored> | null): one is Scored =>
+  typeof one?.id === "string" && Number.isFinite(one.score);
 
 /** An answer that cannot be used, or none: the cause goes to the log alone. */
 export function unavailable(cause: unknown): AppError {
@@ -51,27 +78,34 @@ export function unavailable(cause: unknown): AppError {
 /** The generated part of the client: unlike its other methods, these take a signal. */
 type Api = ReturnType<QdrantClient["api"]>;
 
+/** The ways to the server. */
+interface Ways {
+  readonly api: Api;
+  /** For what every question asks. */
+  readonly post: Post;
+}
+
 /**
  * The few requests that the index makes. What the server answers is checked for its shape; a write counts only when the server says that it
  * is completed. Any failure is an AppError `index-unavailable`, but for a request that was given up with its signal: that is `deadline-exceeded`.
  */
 export class Server {
   readonly #options: ServerOptions;
-  readonly #api: Api;
+  readonly #ways: Ways;
   readonly #signal: AbortSignal | undefined;
   /** How long the server itself is to work on a request, s. */
   readonly #timeout: number;
 
-  constructor(options: ServerOptions, signal?: AbortSignal, api: Api = apiOf(options)) {
+  constructor(options: ServerOptions, signal?: AbortSignal, ways: Ways = waysTo(options)) {
     this.#options = options;
-    this.#api = api;
+    this.#ways = ways;
     this.#signal = signal;
     this.#timeout = Math.max(1, Math.ceil(options.timeoutMs / 1_000));
   }
 
   /** The same server for somebody who waits until the signal is aborted: requests under way are ended then, and further ones are not sent. */
   during(signal: AbortSignal | undefined): Server {
-    return signal === undefined ? this : new Server(this.#options, signal, this.#api);
+    return signal === undefined ? this : new Server(this.#options, signal, this.#ways);
   }
 
   async version(): Promise<string> {
@@ -82,16 +116,9 @@ export class Server {
 
   /** Points of each search, best first. */
   async search(collection: string, searches: readonly Search[]): Promise<readonly (readonly Scored[])[]> {
-    return this.#ask(async (api, end) => {
-      const answered = await api.queryBatchPoints({ ...this.#of(collection), searches: [...searches] }, end);
-      const answer = scored.parse(resultOf(answered));
-      if (answer.length !== searches.length) throw new Error(`${answer.length} answers to ${searches.length} searches`);
-      for (const [at, { points }] of answer.entries()) {
-        const { limit = 0 } = searches[at] ?? {};
-        if (points.length > limit) throw new Error(`${points.length} points where at most ${limit} were asked for`);
-      }
-      return answer.map(({ points }) => points);
-    });
+    return this.#ask(async (_, end) =>
+      scoredIn(await this.#sent(collection, "points/query/batch", { searches }, end), searches),
+    );
   }
 
   async count(collection: string, filter: Filter): Promise<number> {
@@ -128,11 +155,8 @@ export class Server {
     include: Some<string>,
     vector: readonly string[] = [],
   ): Promise<readonly Stored[]> {
-    return this.#ask(async (api, end) => {
-      const given = { with_payload: { include }, with_vector: vector.length === 0 ? false : [...vector] };
-      const answered = await api.getPoints({ ...this.#of(collection), ids: [...ids], ...given }, end);
-      return z.array(record).parse(resultOf(answered));
-    });
+    const given = { ids, with_payload: { include }, with_vector: vector.length === 0 ? false : vector };
+    return this.#ask(async (_, end) => z.array(record).parse(await this.#sent(collection, "points", given, end)));
   }
 
   /** Values of a keyword field, each with its number of points. */
@@ -183,7 +207,7 @@ export class Server {
     await this.#ask(async (api, end) => {
       const answered = await api.createCollection({ ...this.#of(collection), ...config }, end);
       if (resultOf(answered) !== true) throw new Error(`the collection ${collection} was not made`);
-    });
+    }, this.#makingMs);
   }
 
   /** Sets keys of what is noted of a collection's making; the others stay. */
@@ -195,8 +219,10 @@ export class Server {
   }
 
   async indexField(collection: string, name: string, schema: Schemas["PayloadFieldSchema"]): Promise<void> {
-    await this.#write((api, end) =>
-      api.createFieldIndex({ ...this.#of(collection), field_name: name, field_schema: schema, wait: true }, end),
+    await this.#write(
+      (api, end) =>
+        api.createFieldIndex({ ...this.#of(collection), field_name: name, field_schema: schema, wait: true }, end),
+      this.#makingMs,
     );
   }
 
@@ -205,32 +231,48 @@ export class Server {
       const actions = [{ create_alias: { alias_name: alias, collection_name: collection } }];
       const answered = await api.updateAliases({ actions, timeout: this.#timeout }, end);
       if (resultOf(answered) !== true) throw new Error(`the alias ${alias} was not made`);
-    });
+    }, this.#makingMs);
+  }
+
+  /** Making collections syncs a disk many times, and no question waits for it. */
+  get #makingMs(): number {
+    return Math.max(this.#options.timeoutMs, 30_000);
   }
 
   #of(collection: string) {
     return { collection_name: collection, timeout: this.#timeout };
   }
 
+  async #sent(
+    collection: string,
+    what: string,
+    body: unknown,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<unknown> {
+    const path = `/collections/${encodeURIComponent(collection)}/${what}?timeout=${this.#timeout}`;
+    return resultOf({ data: answerSchema.parse(await this.#ways.post.send(path, body, signal)) });
+  }
+
   async #write(
     request: Request<{ readonly data: { readonly status?: unknown; readonly result?: unknown } }>,
+    timeoutMs?: number,
   ): Promise<void> {
     await this.#ask(async (api, end) => {
       const { status } = written.parse(resultOf(await request(api, end)));
       // "acknowledged" and "wait_timeout" say that it may still be lost.
       if (status !== "completed") throw new Error(`a write ended as ${JSON.stringify(status)}`);
-    });
+    }, timeoutMs);
   }
 
-  async #ask<T>(request: Request<T>): Promise<T> {
-    const { timeoutMs, onTrouble } = this.#options;
+  async #ask<T>(request: Request<T>, timeoutMs = this.#options.timeoutMs): Promise<T> {
+    const { onTrouble } = this.#options;
     assertTime(this.#signal);
     const ending = new AbortController();
     const end = () => ending.abort();
     const timer = setTimeout(end, timeoutMs);
     this.#signal?.addEventListener("abort", end, { once: true });
     try {
-      return await request(this.#api, { signal: ending.signal });
+      return await request(this.#ways.api, { signal: ending.signal });
     } catch (error) {
       // Ended by us: that says nothing about the server.
       assertTime(this.#signal);
@@ -249,10 +291,19 @@ function resultOf({ data }: { readonly data: { readonly status?: unknown; readon
   return data.result;
 }
 
+/** An answer before what it holds is looked at. */
+const answerSchema = z.object({ status: z.unknown().optional(), result: z.unknown().optional() });
+
 type Request<T> = (api: Api, end: { readonly signal: AbortSignal }) => Promise<T>;
 
-function apiOf({ url, apiKey }: ServerOptions): Api {
+function waysTo({ url, apiKey }: ServerOptions): Ways {
   const { pathname } = new URL(url);
+  const headers = {
+    // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
+    "accept-encoding": "identity",
+    // Not as `apiKey`, for which the client prints a warning on every plain connection.
+    ...(apiKey === undefined ? {} : { "api-key": apiKey }),
+  };
   const client = new QdrantClient({
     url,
     // The client's own would take the place of the signal that a request brings.
@@ -260,12 +311,7 @@ function apiOf({ url, apiKey }: ServerOptions): Api {
     // Asked for and judged by `checkVersion`: the client only prints a warning.
     checkCompatibility: false,
     ...(pathname === "/" ? {} : { prefix: pathname.replace(/\/$/, "") }),
-    headers: {
-      // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
-      "accept-encoding": "identity",
-      // Not as `apiKey`, for which the client prints a warning on every plain connection.
-      ...(apiKey === undefined ? {} : { "api-key": apiKey }),
-    },
+    headers,
   });
-  return client.api();
+  return { api: client.api(), post: new Post({ url, headers }) };
 }

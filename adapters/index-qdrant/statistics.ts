@@ -1,10 +1,10 @@
 import { keyString } from "#core/document.ts";
 import { type IndexAnswer, neighbourCount } from "#core/ports/index.ts";
 import { round6 } from "#core/retrieval/round.ts";
-import { allOf, type Filter, is, within } from "./filter.ts";
+import { type AllOf, also, is, within } from "./filter.ts";
 import type { Found } from "./points.ts";
 import { dense } from "./schema.ts";
-import type { Scored, Search } from "./server.ts";
+import type { Scored, VectorSearch } from "./server.ts";
 
 /** Up to this many chunks of the filter all are compared with the query; beyond, about as many of them. */
 export const spreadChunks = 2_048;
@@ -15,9 +15,9 @@ type Spread = IndexAnswer["statistics"]["similarity"];
  * Asks for the similarities that mean and deviation are taken over: of all chunks of the filter, or of a sample of them that is the same as long as
  * their number is. Which chunks are in it depends on their own ids and on the filter's number of chunks alone.
  */
-export function spreadSearch(vector: number[], filter: Filter, chunks: number): Search {
+export function spreadSearch(vector: number[], filter: AllOf, chunks: number): VectorSearch {
   const share = spreadChunks / chunks;
-  const sampled = share >= 1 ? filter : allOf([filter, within("sample", { lt: Math.floor(share * 2 ** 31) })]);
+  const sampled = share >= 1 ? filter : also(filter, [within("sample", { lt: Math.floor(share * 2 ** 31) })]);
   // A sample can come out larger than meant, by a few times the root of its size.
   const limit = share >= 1 ? chunks : spreadChunks + 8 * Math.ceil(Math.sqrt(spreadChunks));
   return { query: vector, using: dense, filter: sampled, params: { exact: true }, limit, with_payload: false };
@@ -32,8 +32,8 @@ export function spreadOf(points: readonly Pick<Scored, "score">[]): Spread {
 }
 
 /** Asks for the nearest chunks of other documents around a chunk. */
-export function neighbourSearch(centre: Found, filter: Filter, exact: boolean): Search {
-  const others = allOf([filter], [is("document", keyString(centre.key))]);
+export function neighbourSearch(centre: Found, filter: AllOf, exact: boolean): VectorSearch {
+  const others = also(filter, [], [is("document", keyString(centre.key))]);
   return {
     query: centre.chunkId,
     using: dense,

@@ -4,7 +4,7 @@ import { type SupersessionSubject, supersededKeys } from "#core/trust/eligible.t
 import { allOf, oneOf, within } from "./filter.ts";
 import { firstFields, noQuality, readFirst } from "./points.ts";
 import { visibleIn } from "./select.ts";
-import type { Server } from "./server.ts";
+import type { Page, Server, Stored } from "./server.ts";
 
 /** Replacing documents that are looked at, and replaced ones that are left out of the search itself. What is beyond, the re-check drops. */
 export const supersededBound = 1_000;
@@ -16,22 +16,37 @@ export const supersededBound = 1_000;
 export async function superseded(
   server: Pick<Server, "scroll">,
   collection: string,
-  { visibility, eligible }: SearchFilter,
+  filter: SearchFilter,
 ): Promise<readonly string[]> {
-  if (eligible === null || visibility.kind === "nothing") return [];
-  const visible = visibleIn(visibility);
-  const { points } = await server.scroll(collection, {
-    filter: allOf([within("replaces", { gte: 1 }), visible]),
+  const page = replacing(filter);
+  if (page === undefined) return [];
+  return supersededBy((await server.scroll(collection, page)).points, server, collection, filter);
+}
+
+/** The page of documents that replace something and that the filter can see; `undefined` when none of them would count. */
+export function replacing({ visibility, eligible }: SearchFilter): Page | undefined {
+  if (eligible === null || visibility.kind === "nothing") return undefined;
+  return {
+    filter: allOf([within("replaces", { gte: 1 }), visibleIn(visibility)]),
     limit: supersededBound,
     with_payload: { include: firstFields },
-  });
-  if (points.length === 0) return [];
+  };
+}
+
+/** What {@link superseded} gives, from the page of {@link replacing}. */
+export async function supersededBy(
+  points: readonly Stored[],
+  server: Pick<Server, "scroll">,
+  collection: string,
+  { visibility, eligible }: SearchFilter,
+): Promise<readonly string[]> {
+  if (points.length === 0 || eligible === null || visibility.kind === "nothing") return [];
   const subjects = new Map<string, SupersessionSubject>();
   // Two generations of one document at the same time: one of them is not live, and the re-check knows which.
   for (const subject of points.map(readFirst)) subjects.set(keyString(subject.key), subject);
-  const replacing = [...subjects.values()];
+  const replacements = [...subjects.values()];
   const linked = new Map<string, { readonly key: DocumentKey; readonly isElsewhere: boolean }>();
-  for (const { key, quality } of replacing) {
+  for (const { key, quality } of replacements) {
     for (const { source, id } of quality.supersedes) {
       const replaced = { tenant: key.tenant, source, id };
       const name = keyString(replaced);
@@ -46,7 +61,7 @@ export async function superseded(
       filter: allOf([
         oneOf("document", elsewhere.toSorted().slice(0, supersededBound)),
         within("replaces", { gte: 0 }),
-        visible,
+        visibleIn(visibility),
       ]),
       limit: supersededBound,
       with_payload: { include: firstFields },

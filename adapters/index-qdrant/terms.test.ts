@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { inverseDocumentFrequency, saturation } from "#core/text/bm25.ts";
-import { containingOf, dimensionOf, frequenciesOf, sparseOf, sparseQuery } from "./terms.ts";
+import { chunksOf, containingOf, dimensionOf, frequenciesOf, sparseOf, sparseQuery, surelySized } from "./terms.ts";
 
 /** The server's idf: the same formula in single precision. */
 function serverIdf(chunks: number, containing: number): number {
@@ -38,10 +38,18 @@ test("the sparse product times the server's idf is our BM25", () => {
   expect(serverIdf(90, 7)).toBeCloseTo(inverseDocumentFrequency(90, 7), 6);
 });
 
-test("terms keep their dimension for good, a chunk without terms has one of its own, and a query names each once", () => {
+test("terms keep their dimension for good, every chunk has one that no term has, and a query names each once", () => {
   expect(dimensionOf("sensor")).toBe(dimensionOf("sensor"));
   expect(dimensionOf("sensor")).toBe(400_563_698);
   expect(dimensionOf("batterie")).not.toBe(dimensionOf("battery"));
   expect(sparseOf(new Map(), 0)).toEqual({ indices: [2 ** 31], values: [1] });
   expect(sparseQuery([5, 7, 5])).toEqual({ indices: [5, 7], values: [1, 1] });
+});
+
+test("the number of chunks is read back exactly from the idf of a term that none has, as far as it is believed", () => {
+  for (const chunks of [0, 1, 2, 3, 10, 99, 2_048, 65_537, 100_000, 249_999, surelySized]) {
+    expect(chunksOf(serverIdf(chunks, 0))).toBe(chunks);
+    // Whatever the server's logarithm does with the last bit.
+    for (const bit of [-1, 1]) expect(chunksOf(serverIdf(chunks, 0) + bit * 2 ** -20)).toBe(chunks);
+  }
 });

@@ -9,7 +9,13 @@ const options = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 
 /** A body as the store holds it: the generation, a space, and the text's UTF-8 in zstd with its checksum. */
 export async function packBody(generation: number, text: string): Promise<Buffer> {
-  return Buffer.concat([Buffer.from(`${generation} `), await compress(Buffer.from(text), options)]);
+  return (await bodyPacker(text))(generation);
+}
+
+/** Compresses a text once and packs it for any generation: which one it gets may change until it is written. */
+export async function bodyPacker(text: string): Promise<(generation: number) => Buffer> {
+  const compressed = await compress(Buffer.from(text), options);
+  return (generation) => Buffer.concat([Buffer.from(`${generation} `), compressed]);
 }
 
 /**

@@ -28,7 +28,7 @@ import type {
 } from "#core/ports/ledger.ts";
 import { tenantsOf } from "./archive.ts";
 import { guarded } from "./attempts.ts";
-import { packBody, unpackBody } from "./body.ts";
+import { bodyPacker, packBody, unpackBody } from "./body.ts";
 import { type ChangeDocument, changeDocuments } from "./change.ts";
 import type { RedisConnection } from "./connection.ts";
 import { disabledOf, setDisabled } from "./disabled.ts";
@@ -82,12 +82,14 @@ export class RedisLedger implements Ledger, LedgerArchive {
   }
 
   async putDocument(input: PutDocument, signal?: AbortSignal): Promise<PutResult> {
-    let packed: Promise<Buffer> | undefined;
+    let packer: ReturnType<typeof bodyPacker> | undefined;
     return this.#change({ key: input.key, signal }, async ({ before, now }) => {
       const result = afterPut(before?.record, input, isoOf(now));
       if (result.record === before?.record) return { result };
-      packed ??= packBody(result.record.lastGeneration, input.body);
-      const body = [this.#names.body(nameOf(input.key)), await packed] as const;
+      packer ??= bodyPacker(input.body);
+      // By this decision's generation: one that another write overtook had a lower one.
+      const packed = (await packer)(result.record.lastGeneration);
+      const body = [this.#names.body(nameOf(input.key)), packed] as const;
       return { result, after: { record: result.record, announced: [] }, commands: [command(["SET", ...body])] };
     });
   }

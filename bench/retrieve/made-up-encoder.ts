@@ -7,14 +7,13 @@ import { gaussian, random } from "../index/random.ts";
 const directions = 300;
 
 /**
- * The built-in encoder with its tokenizer, but with vectors and token outputs out of thin air, at no cost to speak of: to fill a
+ * An encoder with its tokenizer, but with vectors and token outputs (if it gives any) out of thin air, at no cost to speak of: to fill a
  * collection, and to measure everything but the encoder. The probe sentences keep their true vectors, or the service would see that this
  * is not the encoder it says it is.
  */
 export function madeUpEncoder(real: Embedder): Embedder {
   const { tokenOutputs, model } = real;
-  if (tokenOutputs === undefined) throw new Error("the encoder gives no token outputs");
-  const { dimensions } = tokenOutputs;
+  const dimensions = tokenOutputs?.dimensions ?? 1;
   const noise = Int8Array.from({ length: 4_096 * dimensions }, () => 0);
   const draw = gaussian(random(3));
   for (let i = 0; i < noise.length; i++) noise[i] = Math.max(-127, Math.min(127, Math.round(16 * draw())));
@@ -43,11 +42,15 @@ export function madeUpEncoder(real: Embedder): Embedder {
     countTokens: (text) => real.countTokens(text),
     embed: async (texts, purpose) =>
       texts.every((text) => isProbe(text)) ? real.embed(texts, purpose) : texts.map((text) => embed(text).vector),
-    tokenOutputs: {
-      dimensions,
-      words: (ids) => tokenOutputs.words(ids),
-      embed: async (texts) => texts.map(embed),
-    },
+    ...(tokenOutputs === undefined
+      ? {}
+      : {
+          tokenOutputs: {
+            dimensions,
+            words: (ids) => tokenOutputs.words(ids),
+            embed: async (texts: readonly string[]) => texts.map(embed),
+          },
+        }),
     close: () => real.close(),
   };
 }

@@ -114,7 +114,12 @@ async function bring(parts: WorkerParts, record: DocumentRecord, wanted: WantedC
   const { generation } = wanted;
   const { fingerprint } = embedder.model;
   const body = await ledger.readBody(key, generation);
-  if (body === undefined) return;
+  if (body === undefined) {
+    // Newer content, or a delete, has taken its place. Otherwise what was accepted is lost: that has to be seen.
+    const [now] = await ledger.read([key]);
+    if (now?.wanted?.generation === generation) throw new Error("the store does not hold the accepted text");
+    return;
+  }
   const chunks = await indexedChunks({ key, content: wanted, body }, embedder, index);
   // As late as possible: between this and the end of the write, nothing else is slow.
   if (!(await ledger.announce({ key, generation, fingerprint }))) return;

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Caller } from "../access/principal.ts";
 import { confidenceFor } from "../calibration/published.ts";
-import { assertTime } from "../deadline.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder } from "../ports/embedder.ts";
@@ -146,8 +145,6 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
             message: "I don't have that information.",
             passages: [],
           };
-    // An answer that comes too late is none, and leaves no trace of having been one.
-    assertTime(signal);
     traces.record(
       traceOf({
         everyChunk: dependencies.traceEveryChunk ?? false,

@@ -35,6 +35,40 @@ test("a burst of one principal waits for itself, in its order, and nobody else w
   expect(share.size).toBe(0);
 });
 
+test("whoever leaves the line does so at once, and a place that was just handed to it goes on to the next", async () => {
+  const share = new FairShare(1);
+  const { begun, start, end } = works(share);
+  const leaving = [new AbortController(), new AbortController()] as const;
+  const first = start("a", "first");
+  const [gone, late] = leaving.map(({ signal }, at) => start("a", `late ${at}`, signal));
+  const last = start("a", "last");
+  leaving[0].abort();
+  await expect(gone).rejects.toMatchObject({ code: "deadline-exceeded" });
+  end("first");
+  leaving[1].abort();
+  await first;
+  await expect(late).rejects.toMatchObject({ code: "deadline-exceeded" });
+  for (let turns = 0; turns < 5; turns++) await setImmediate();
+  end("last");
+  await last;
+  expect([begun.includes("last"), share.size]).toEqual([true, 0]);
+});
+
+test("work that goes on after its time gives its place up", async () => {
+  const share = new FairShare(1);
+  const { begun, start, end } = works(share);
+  const over = new AbortController();
+  const hung = start("a", "hung", over.signal);
+  const next = start("a", "next");
+  over.abort();
+  await expect(hung).rejects.toMatchObject({ code: "deadline-exceeded" });
+  for (let turns = 0; turns < 5; turns++) await setImmediate();
+  expect(begun).toEqual(["hung", "next"]);
+  end("next");
+  await next;
+  expect(share.size).toBe(0);
+});
+
 test("what nobody waits for any more is never begun, and a failure hands its place on", async () => {
   const share = new FairShare(1);
   const { begun, start, end } = works(share);

@@ -11,11 +11,11 @@ import { unexpected } from "#services/cli/demo/check.ts";
 import { readQuestions } from "#services/cli/demo/questions.ts";
 import { httpClient } from "#services/cli/http-client.ts";
 import { run as sync } from "#services/cli/sync/sync.ts";
-import type { Terminal } from "#services/cli/terminal.ts";
 import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
 import type { RunningService } from "#services/process/serve.ts";
 import { openStacks } from "#test/kit/stacks.ts";
+import { capturedTerminal as terminal } from "#test/kit/terminal.ts";
 
 const stacks = await openStacks("sync and the examples", ["embedded", "full"]);
 
@@ -66,23 +66,6 @@ describe.for(stacks)("$name", (stack) => {
 
   function tokenOf(tenant: string, user: string, groups: readonly string[], agents: readonly string[] = []) {
     return signToken({ dataDir, audience: "reticent", tenant, user, groups, agents, ttlS: 600, clock: Date.now });
-  }
-
-  interface Captured extends Terminal {
-    readonly out: () => string;
-    readonly err: () => string;
-  }
-
-  function terminal(): Captured {
-    let out = "";
-    let err = "";
-    return {
-      stdout: { write: (text) => (out += text) },
-      stderr: { write: (text) => (err += text) },
-      env: {},
-      out: () => out,
-      err: () => err,
-    };
   }
 
   const reportSchema = z.strictObject({
@@ -299,20 +282,19 @@ describe.for(stacks)("$name", (stack) => {
       RETICENT_URL: service.url,
       RETICENT_TOKEN: await tokenOf("halden", "erin", ["employees", "engineering"]),
     };
-    const answered = { ...terminal(), env };
+    const answered = terminal(env);
     expect(await ask(["What is the daily meal allowance on a business trip?", "--top-k", "1"], answered)).toBe(0);
     expect(answered.out()).toMatch(
       /^answered, confidence 0\.\d\d.*, 1 passage\n1\. Travel expenses {2}handbook\/travel\/expenses\.md/,
     );
-    const abstained = { ...terminal(), env };
+    const abstained = terminal(env);
     expect(await ask(["What is the salary band of a senior engineer?"], abstained)).toBe(0);
     expect(abstained.out()).toContain("abstained: I don't have that information.");
-    const filtered = { ...terminal(), env };
+    const filtered = terminal(env);
     expect(
       await ask(["What is the daily meal allowance on a business trip?", "--source", "wiki", "--json"], filtered),
     ).toBe(0);
     expect(retrieveResponseSchema.parse(JSON.parse(filtered.out())).outcome).toBe("abstained");
-    const wrong = { ...terminal(), env };
-    expect(await ask(["two", "questions"], wrong)).toBe(2);
+    expect(await ask(["two", "questions"], terminal(env))).toBe(2);
   });
 });

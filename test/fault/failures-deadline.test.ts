@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { limits } from "#core/limits.ts";
+import { run as ask } from "#services/cli/ask.ts";
 import { never, type PortCall, type PortWatch, signalIn, watchedPort } from "#test/kit/failing-ports.ts";
 import { type FailingService, failingService, pageOf } from "#test/kit/failing-service.ts";
+import { capturedTerminal } from "#test/kit/terminal.ts";
 
 // What becomes of the time of a request: it is carried to every port, ends every wait, and is no failure of anything.
 
@@ -98,11 +100,16 @@ describe("A question", () => {
       const steps = calls.length - 1;
       for (let step = 1; step < steps; step += 1) {
         house.watch.instead = () => (house.watch.calls.length === step + 1 ? never() : undefined);
-        const during = await house.callsOf(() => house.service.ask(query, { timeout_ms: 120 }));
-        expect({ step: names(calls)[step], ...during.result }).toMatchObject({ step: names(calls)[step], ...exceeded });
-        expect(during.result.body).not.toHaveProperty("outcome");
-        expect(names(during.calls)).toEqual(names(calls.slice(0, step + 1)));
-        expect(signalIn(during.calls.at(-1) ?? { port: "", method: "", args: [] })?.aborted).toBe(true);
+        // Longer where a busy machine does not come to the step in time.
+        for (let timeout_ms = 100, isReached = false; !isReached; timeout_ms *= 2) {
+          const { result, calls: made } = await house.callsOf(() => house.service.ask(query, { timeout_ms }));
+          expect({ step: names(calls)[step], ...result }).toMatchObject({ step: names(calls)[step], ...exceeded });
+          expect(result.body).not.toHaveProperty("outcome");
+          expect(names(made)).toEqual(names(calls.slice(0, made.length)));
+          isReached = made.length > step;
+          for (const call of made.slice(step)) expect(signalIn(call)?.aborted).toBe(true);
+          expect(made.length).toBeLessThanOrEqual(step + 1);
+        }
       }
       house.watch.instead = undefined;
       expect(await house.service.ask(query)).toMatchObject({ status: 200 });
@@ -130,6 +137,15 @@ describe("A question", () => {
     expect(await house.service.ask(questions[0][1], { timeout_ms })).toMatchObject({ status, body });
   });
 
+  test("on the command line ends with its time, and is not asked a second time", async () => {
+    house.watch.instead = ({ method }) => (method === "search" ? never() : undefined);
+    const env = { RETICENT_URL: house.service.url, RETICENT_TOKEN: await house.service.token("gwen", ["guests"]) };
+    const terminal = capturedTerminal(env);
+    const { result, calls } = await house.callsOf(() => ask([questions[0][1], "--timeout-ms", "3000"], terminal));
+    expect([result, terminal.err()]).toEqual([1, expect.stringContaining("deadline-exceeded")]);
+    expect(names(calls).filter((name) => name === "index.search")).toHaveLength(1);
+  });
+
   test("whose client has gone ends as well", async () => {
     const [[, query]] = questions;
     const reached = Promise.withResolvers<PortCall>();
@@ -152,7 +168,7 @@ describe("Every other request", () => {
   let house: Awaited<ReturnType<typeof watchedService>>;
   let retrieval = "";
   beforeAll(async () => {
-    house = await watchedService("hashed", 400);
+    house = await watchedService("hashed", 800);
     await house.service.put("lamp", "The lamp of the lighthouse burns amber.", { wait: true });
     retrieval = String((await house.service.ask("what burns in the lamp of the lighthouse")).body.id);
     house.standStill();
@@ -193,8 +209,6 @@ describe("Every other request", () => {
     const during = await house.callsOf(() => send(house.service));
     expect(during.result).toMatchObject(exceeded);
     expect(during.calls).toHaveLength(2);
-    house.watch.instead = () => (house.watch.calls.length > 2 ? never() : undefined);
-    expect((await house.callsOf(() => send(house.service))).result).toMatchObject(exceeded);
     house.watch.instead = undefined;
     expect((await send(house.service)).status).toBeLessThan(300);
     // One answer for each, as it was meant.

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Mode } from "#test/kit/embeddings-server.ts";
 import { type FailingHouse, failingHouse, goThrough } from "#test/kit/failing-house.ts";
-import { failureTable } from "#test/kit/failure-table.ts";
+import { failureTable, healthy } from "#test/kit/failure-table.ts";
 import { describeRedis } from "#test/kit/redis.ts";
 
 // Every operation of a whole service while its embeddings endpoint fails, in the ways that differ for the service.
@@ -45,6 +45,12 @@ describeRedis(
         ).toEqual([]);
       });
     }
+
+    test("gives the same answers as ever while it is slow", async () => {
+      const { endpointProxy } = house;
+      const trouble = { begin: () => endpointProxy.begin("slow"), end: () => endpointProxy.end() };
+      expect(await goThrough(house, "endpoint", trouble, healthy)).toEqual([]);
+    });
   },
   { own: true },
 );

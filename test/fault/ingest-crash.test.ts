@@ -109,6 +109,15 @@ describe.for(stacks)("$name", (stack) => {
     expect(await again.opens(key)).toEqual(only(text));
   });
 
+  test("a document whose accepted text is not in the store ends failed, for everybody to see", async () => {
+    const house = await ingestHouse(stack);
+    await house.ledger.putDocument(putOf(key, { body: text }));
+    const emptied = intercept(house.ledger, "readBody", async () => undefined);
+    const error = await house.work(key, { ledger: emptied }).catch((thrown: unknown) => thrown);
+    await giveUp(house)(key, error);
+    expect((await house.ledger.read([key]))[0]).toMatchObject({ failure: { generation: 1, code: "indexing-failed" } });
+  });
+
   test("an unreadable document ends failed with its reason and keeps nobody waiting; a repeat of its wake-up tries again", async () => {
     const house = await ingestHouse(stack);
     await house.ledger.putDocument(putOf(keyOf("broken"), { body: "\u0000\u0001\u0002" }));

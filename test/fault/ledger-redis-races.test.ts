@@ -87,6 +87,16 @@ describeRedis("ledger-redis in several processes", () => {
     expect((await ledger.read([key]))[0]).toMatchObject({ access: finance, lastGeneration: 1 });
   });
 
+  test("a newer put that another one overtook keeps its text under the generation that it gets in the end", async () => {
+    await hesitate();
+    const newer = slow.putDocument(putOf(key, { version: 2, body: "new" }));
+    await held.reached;
+    await ledger.putDocument(putOf(key, { version: 1, body: "old" }));
+    held.release();
+    expect((await newer).record).toMatchObject({ wanted: { version: 2, generation: 2 } });
+    expect(await ledger.readBody(key, 2)).toBe("new");
+  });
+
   test("a change of access that expected a revision is refused when another one came first", async () => {
     await ledger.putDocument(putOf(key));
     await hesitate();

@@ -19,11 +19,13 @@ export interface FailingHouse {
   readonly redis: Readonly<Record<"ledger" | "queue" | "traces", FailingRedis>>;
   readonly qdrant: FailingHttp;
   readonly endpoint: EmbeddingsServer;
+  /** Stands before {@link endpoint}. */
+  readonly endpointProxy: FailingHttp;
   close(): Promise<void>;
 }
 
 /** The longest request, ms. What hangs is given up after four fifths of it. */
-const deadlineMs = 800;
+const deadlineMs = 1_000;
 const keepAll = { maxAgeMs: 1e12, maxCount: 1e6 };
 
 /** What is always there to be found. */
@@ -48,7 +50,8 @@ export async function failingHouse(): Promise<FailingHouse> {
     answerMs: 500,
     flushMs: 1,
   });
-  const { patience, ...options } = openAiFor(endpoint);
+  const endpointProxy = await failingHttp(new URL(endpoint.baseUrl).origin);
+  const { patience, ...options } = openAiFor({ baseUrl: `${endpointProxy.url}/v1` });
   const service = await failingService(
     {
       deadlineMs,
@@ -66,10 +69,11 @@ export async function failingHouse(): Promise<FailingHouse> {
     redis,
     qdrant,
     endpoint,
+    endpointProxy,
     async close() {
       await service.close();
       await traces.close();
-      for (const proxy of [qdrant, ...Object.values(redis)]) await proxy.close();
+      for (const proxy of [qdrant, endpointProxy, ...Object.values(redis)]) await proxy.close();
       await endpoint.stop();
       await ("stop" in index ? index.stop() : index.close());
       await server.stop();

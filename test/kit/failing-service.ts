@@ -18,6 +18,8 @@ export interface Reply {
 
 /** A whole service over HTTP, in this process, and what its callers do. */
 export interface FailingService {
+  readonly url: string;
+  token(user: string, groups: readonly string[]): Promise<string>;
   /** Lines of its log. */
   readonly log: readonly string[];
   call(
@@ -88,20 +90,14 @@ export async function failingService(
     await clean();
     throw error;
   });
+  const token: FailingService["token"] = (user, groups) =>
+    signToken({ dataDir, tenant: "one", user, groups: [...groups], agents: [], ttlS: 600, audience: "reticent" });
   const call: FailingService["call"] = async (user, groups, method, path, body, signal) => {
-    const token = await signToken({
-      dataDir,
-      tenant: "one",
-      user,
-      groups: [...groups],
-      agents: [],
-      ttlS: 600,
-      audience: "reticent",
-    });
+    const bearer = await token(user, groups);
     const response = await fetch(`${service.url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${token}`,
+        authorization: `Bearer ${bearer}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -114,6 +110,8 @@ export async function failingService(
     };
   };
   return {
+    url: service.url,
+    token,
     log,
     call,
     put: (id, text, { version = 1, wait = false } = {}) =>

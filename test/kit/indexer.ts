@@ -2,21 +2,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
+import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
 import { embeddedIssuer, signToken } from "#adapters/identity-jose/embedded.ts";
 import { makeTokenVerifier } from "#adapters/identity-jose/verifier.ts";
-import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openPolicy } from "#adapters/policy-casbin/policy.ts";
-import { openDatabase } from "#adapters/sqlite/open.ts";
 import type { DocumentKey } from "#core/document.ts";
 import { documentChanges } from "#core/ingest/changes.ts";
+import { makeWorker } from "#core/ingest/worker.ts";
 import { authPlugin } from "#services/http/auth.ts";
 import { rateLimitPlugin } from "#services/http/rate-limit.ts";
 import { makeServer } from "#services/http/server.ts";
 import { indexerApp } from "#services/indexer/app.ts";
 import { policyFolder, testPolicy } from "./policy-folder.ts";
-
-/** The fingerprint that documents are live under here. */
-export const fingerprint = "test-fingerprint";
+import { embedded, type Stack } from "./stacks.ts";
 
 /** A company like the one of the examples, and people who may do one thing only. */
 const files = {
@@ -82,30 +80,24 @@ export interface Ask {
 }
 
 /**
- * The indexer's API on the real ledger, a real policy folder and real tokens. There is no worker: a test publishes when it says so, or
- * at each wake-up.
+ * The indexer's API on a real ledger and index, a real policy folder and real tokens. There is no queue: the worker works on a document when the
+ * test says so, or at each wake-up.
  */
-export async function openIndexer() {
+export async function openIndexer(stack: Stack = embedded) {
   const dir = await mkdtemp(join(tmpdir(), "indexer-"));
   const folder = policyFolder(files);
   const clock = Date.now;
   const policy = await openPolicy({ dir: folder.dir, pollMs: 0, rejectedMaxAgeMs: 60_000, clock });
-  const database = openDatabase(join(dir, "test.db"));
-  const ledger = await openSqliteLedger({ database, clock });
+  const place = stack.place(join(dir, "test.db"));
+  const { ledger, index, close } = await stack.open(place, { clock });
+  const embedder = hashedEmbedder();
+  const { fingerprint } = embedder.model;
   const changes = documentChanges();
   const audience = "reticent";
   const verifier = await makeTokenVerifier({ issuers: [await embeddedIssuer(dir)], audience, clock });
 
-  /** What the worker would do once the chunks are written. */
-  async function publish(key: DocumentKey): Promise<void> {
-    const [record] = await ledger.read([key]);
-    if (record?.wanted === undefined) return;
-    const generation = { key, generation: record.wanted.generation, fingerprint };
-    await ledger.announce(generation);
-    const { version: contentVersion } = record.wanted;
-    await ledger.publish({ ...generation, contentVersion, accessRevision: record.accessRevision, chunkCount: 1 });
-    changes.changed(key);
-  }
+  /** Brings the index, and its copy of access if it keeps one, to what the ledger wants of a document. */
+  const publish = makeWorker({ ledger, index, embedder, clock, changes });
 
   const worker: { onWake: (key: DocumentKey) => Promise<void> } = { onWake: async () => {} };
   const woken: DocumentKey[] = [];
@@ -114,14 +106,7 @@ export async function openIndexer() {
   await app.register(rateLimitPlugin, { perMinute: 1_000_000 });
   await app.register(indexerApp, {
     ledger,
-    index: {
-      async documents(print, filter, { after, limit }) {
-        const keys = ledger.live.select(print, filter).map(({ key }) => key);
-        const from =
-          after === undefined ? 0 : keys.findIndex((key) => key.source === after.source && key.id === after.id) + 1;
-        return keys.slice(from, from + limit);
-      },
-    },
+    index,
     policy,
     queue: {
       async wake(key) {
@@ -169,8 +154,8 @@ export async function openIndexer() {
     async close() {
       await app.close();
       await policy.close();
-      await ledger.close();
-      database.close();
+      await close();
+      await stack.erase(place);
       folder.remove();
       await rm(dir, { recursive: true });
     },

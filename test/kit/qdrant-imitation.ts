@@ -21,7 +21,8 @@ interface Sparse {
 }
 
 interface Query {
-  readonly query: readonly number[] | Sparse | string;
+  /** Absent in a page. */
+  readonly query?: readonly number[] | Sparse | string;
   readonly using: string;
   readonly filter: unknown;
   readonly params?: { readonly idf?: { readonly corpus: unknown } };
@@ -227,6 +228,7 @@ function scoreOf(
   selected: (filter: unknown) => Point[],
   { query, using, params }: Query,
 ): (point: Point) => number | undefined {
+  if (query === undefined) return () => 1;
   const of = ({ vector }: Point) => vector[using];
   if (typeof query === "object" && "indices" in query) {
     const corpus = params?.idf === undefined ? [...points.values()] : selected(params.idf.corpus);
@@ -238,7 +240,10 @@ function scoreOf(
       const { indices, values } = of(point) as Sparse;
       const shared = query.indices.map((index) => indices.indexOf(index));
       if (shared.every((at) => at < 0)) return undefined;
-      return shared.reduce((sum, at, place) => Math.fround(sum + (values[at] ?? 0) * (idf[place] ?? 0)), 0);
+      return shared.reduce(
+        (sum, at, place) => Math.fround(sum + (values[at] ?? 0) * (query.values[place] ?? 0) * (idf[place] ?? 0)),
+        0,
+      );
     };
   }
   const vector = typeof query === "string" ? (points.get(query)?.vector[using] as number[]) : query;
@@ -248,12 +253,8 @@ function scoreOf(
 function shown({ id, payload }: Point, select: unknown): { id: string; payload?: Record<string, unknown> } {
   if (select === false || select === undefined) return { id };
   const kept: Record<string, unknown> = {};
-  for (const path of (select as { include: readonly string[] }).include) {
-    const [field = "", inner] = path.split(".");
-    const value = payload[field];
-    if (inner === undefined && value !== undefined) kept[field] = value;
-    const nested = (value as Record<string, unknown> | undefined)?.[inner ?? ""];
-    if (nested !== undefined) kept[field] = { ...(kept[field] as object), [inner ?? ""]: nested };
+  for (const field of (select as { include: readonly string[] }).include) {
+    if (payload[field] !== undefined) kept[field] = payload[field];
   }
   return { id, payload: kept };
 }

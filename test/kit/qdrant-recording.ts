@@ -7,24 +7,32 @@ export interface Exchange {
   readonly answer: { readonly status: number; readonly body: unknown };
 }
 
+/** An exchange with its begin and end, ms since the epoch. */
+export interface TimedExchange extends Exchange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A server on loopback that stands between the index and Qdrant, or in its place. */
-export interface Stand {
+export interface Stand<T extends Exchange = Exchange> {
   readonly url: string;
-  readonly exchanges: readonly Exchange[];
+  readonly exchanges: readonly T[];
   close(): Promise<void>;
 }
 
 /** Passes everything on to a real server and keeps it. */
-export async function recordingProxy(target: string): Promise<Stand> {
-  const exchanges: Exchange[] = [];
+export async function recordingProxy(target: string): Promise<Stand<TimedExchange>> {
+  const exchanges: TimedExchange[] = [];
+  const now = () => performance.timeOrigin + performance.now();
   return stand(exchanges, async (request, reply) => {
+    const from = now();
     const answer = await fetch(`${target}${request.path}`, {
       method: request.method,
       headers: { "content-type": "application/json" },
       ...(request.body === null ? {} : { body: JSON.stringify(request.body) }),
     });
     const body: unknown = await answer.json();
-    exchanges.push({ request, answer: { status: answer.status, body: withoutTimes(body) } });
+    exchanges.push({ request, answer: { status: answer.status, body: withoutTimes(body) }, from, to: now() });
     send(reply, answer.status, body);
   });
 }
@@ -54,7 +62,11 @@ export async function replay(exchanges: readonly Exchange[]): Promise<Stand> {
 
 type Handler = (request: Exchange["request"], reply: ServerResponse) => Promise<void>;
 
-async function stand(exchanges: readonly Exchange[], handle: Handler, atEnd = () => {}): Promise<Stand> {
+async function stand<T extends Exchange>(
+  exchanges: readonly T[],
+  handle: Handler,
+  atEnd = () => {},
+): Promise<Stand<T>> {
   const server = createServer((incoming, reply) => {
     bodyOf(incoming)
       .then((body) => handle({ method: incoming.method ?? "", path: withoutTimeout(incoming.url ?? ""), body }, reply))

@@ -12,6 +12,10 @@ export interface TestQdrant {
   readonly url: string;
   /** False for a server behind `QDRANT_URL`, which may hold other people's collections. */
   readonly isOwn: boolean;
+  /** Where a server of the tests' own keeps its files. */
+  readonly folder?: string;
+  /** Process id of a server of the tests' own; another one after a restart. */
+  readonly pid?: () => number;
   /** Ends a server of the tests' own and erases its files. */
   stop(): Promise<void>;
   /** SIGKILL; the files stay. @throws Error for a server that the tests do not own */
@@ -83,6 +87,8 @@ async function ownServer(program: string): Promise<TestQdrant> {
   return {
     url: `http://127.0.0.1:${port}`,
     isOwn: true,
+    folder,
+    pid: () => child.pid ?? 0,
     async stop() {
       await end("SIGKILL");
       rmSync(folder, { recursive: true, force: true });

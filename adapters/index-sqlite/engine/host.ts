@@ -1,4 +1,5 @@
 import { AppError } from "#core/errors.ts";
+import { type SilenceWatch, threadPatienceMs, watchSilence } from "#core/silence.ts";
 import type { EngineLink, StartEngine } from "./link.ts";
 import type {
   Answer,
@@ -36,7 +37,8 @@ interface Waiting {
 
 /**
  * Keeps one engine running and in step with what is stored. When it goes down, everything that waits for it fails with
- * `index-unavailable`, and a new one is built from the database: there is never an engine that holds less than it should.
+ * `index-unavailable`, and a new one is built from the database: there is never an engine that holds less than it should. One that gives no answer for
+ * long is ended.
  */
 export class EngineHost {
   readonly #start: StartEngine;
@@ -45,6 +47,8 @@ export class EngineHost {
   /** Settled once the running engine has read everything. */
   #loading: Promise<unknown> = Promise.resolve();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #silence: SilenceWatch;
+  #isLoading = false;
   /** Selections that the running engine knows, with their names; the one used last comes last. */
   readonly #named = new Map<NamedSelection, number>();
   #lastId = 0;
@@ -52,7 +56,9 @@ export class EngineHost {
   #lastCause: unknown;
   #isClosed = false;
 
-  constructor(start: StartEngine, content: EngineContent) {
+  /** @param patienceMs how long an engine that has read everything may owe answers without giving any */
+  constructor(start: StartEngine, content: EngineContent, patienceMs = threadPatienceMs) {
+    this.#silence = watchSilence(patienceMs, () => this.#giveUp());
     this.#start = start;
     this.#content = content;
   }
@@ -117,10 +123,12 @@ export class EngineHost {
     this.#link = link;
     const loading = this.#fill(link);
     this.#loading = loading;
+    this.#isLoading = true;
     void (async () => {
       try {
         await loading;
         isLoaded = true;
+        this.#isLoading = false;
       } catch {
         // Whoever opens or searches is told; nobody may be waiting for this very promise.
       }
@@ -167,6 +175,7 @@ export class EngineHost {
       }
       const id = ++this.#lastId;
       this.#waiting.set(id, { resolve, reject });
+      this.#silence.asked();
       link.hold(true);
       link.post(message(id));
     });
@@ -176,9 +185,23 @@ export class EngineHost {
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
+    this.#silence.answered(this.#waiting.size === 0);
     if (this.#waiting.size === 0) this.#link?.hold(false);
     if ("error" in reply) waiting.reject(unavailable(new Error(reply.error)));
     else waiting.resolve(reply.answer);
+  }
+
+  /** Reading a large database takes as long as it takes; after that, silence is none of work. */
+  #giveUp(): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    if (this.#isLoading) {
+      this.#silence.asked();
+      return;
+    }
+    this.#forgetEngine(new Error("the engine gave no answer"));
+    void link.stop();
+    if (!this.#isClosed) this.#running();
   }
 
   #forgetEngine(cause: unknown): void {
@@ -187,6 +210,7 @@ export class EngineHost {
     this.#named.clear();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
+    this.#silence.answered(true);
     for (const { reject } of waiting) reject(unavailable(cause));
   }
 }

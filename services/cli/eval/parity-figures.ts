@@ -48,6 +48,9 @@ export interface ParityFigures {
   readonly same_outcome: number;
   /** The first five passages that were returned: the same places of the same documents, in the same order. */
   readonly same_passages: number;
+  /** Pairs that at least one of the runs answered: an abstention has no passages, and so the same ones as any other. */
+  readonly answered: number;
+  readonly same_passages_of_answered: number;
   /** The first five documents of the ranking before the gates, abstentions included. */
   readonly same_documents: number;
   /** Largest difference of two confidences. */
@@ -62,7 +65,7 @@ const resultOf = ({ outcome, reason }: PairLine) => reason ?? outcome;
 
 /** Compares what two runs answered to the same questions. */
 export function comparePairs(pairs: readonly (readonly [PairLine, PairLine])[]): ParityFigures {
-  let [outcomes, passages, documents, move] = [0, 0, 0, 0];
+  let [outcomes, passages, answered, answeredSame, documents, move] = [0, 0, 0, 0, 0, 0];
   const differences: Difference[] = [];
   for (const [a, b] of pairs) {
     const sameOutcome = resultOf(a) === resultOf(b);
@@ -70,6 +73,9 @@ export function comparePairs(pairs: readonly (readonly [PairLine, PairLine])[]):
     const sameDocuments = isSame(first(a.hits), first(b.hits));
     outcomes += Number(sameOutcome);
     passages += Number(samePassages);
+    const isAnswered = a.outcome === "answered" || b.outcome === "answered";
+    answered += Number(isAnswered);
+    answeredSame += Number(isAnswered && samePassages);
     documents += Number(sameDocuments);
     move = Math.max(move, Math.abs(a.score - b.score));
     if (sameOutcome && samePassages && sameDocuments) continue;
@@ -89,6 +95,8 @@ export function comparePairs(pairs: readonly (readonly [PairLine, PairLine])[]):
     pairs: pairs.length,
     same_outcome: outcomes,
     same_passages: passages,
+    answered,
+    same_passages_of_answered: answeredSame,
     same_documents: documents,
     largest_move: move,
     differences,

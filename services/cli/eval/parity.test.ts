@@ -50,6 +50,8 @@ test("each difference has its cause, and the features that moved most come first
     pairs: 1,
     same_outcome: 0,
     same_passages: 0,
+    answered: 1,
+    same_passages_of_answered: 0,
     same_documents: 1,
     largest_move: expect.closeTo(0.08),
     differences: [

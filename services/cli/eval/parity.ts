@@ -54,11 +54,13 @@ function percent(name: string, value: string | undefined): number | undefined {
 
 function linesOf(a: string, b: string, figures: ParityFigures): string {
   const { pairs, differences } = figures;
-  const share = (count: number) => `${((100 * count) / pairs).toFixed(2)} % (${pairs - count} differ)`;
+  const share = (count: number, all = pairs) =>
+    all === 0 ? "–" : `${((100 * count) / all).toFixed(2)} % (${all - count} differ)`;
   const rows = [
     `${pairs} pairs of user and query: ${a}, ${b}`,
     `  same outcome and reason     ${share(figures.same_outcome)}`,
     `  same first five passages    ${share(figures.same_passages)}`,
+    `    of those answered         ${share(figures.same_passages_of_answered, figures.answered)}`,
     `  same first five documents   ${share(figures.same_documents)}, before the gates`,
     `  confidence moved by at most ${figures.largest_move.toFixed(6)}`,
     ...differences.map((one) => printable(`${one.user} ${one.query}: ${told(one)}`)).map((line) => `  ${line}`),
