@@ -4,11 +4,13 @@ import { defaultPrefix } from "./qdrant-index.ts";
 import { aliasesOf } from "./schema.ts";
 import { Server } from "./server.ts";
 
-const health = z.object({
+const healthSchema = z.object({
   status: z.string(),
   optimizer_status: z.unknown(),
   points_count: z.int().nonnegative().nullish(),
 });
+
+const worst = ["red", "grey", "yellow", "green"];
 
 /** The collections of a fingerprint as they are, whatever is wrong with them. */
 export interface CollectionsLook {
@@ -19,9 +21,9 @@ export interface CollectionsLook {
   readonly ledgers: readonly string[];
   /** Whether they are known to hold what is live: until then nothing is searched. */
   readonly isFilled: boolean;
-  /** Chunks in the searched collection; the server's own, not quite exact count. */
+  /** Chunks; the server's own, not quite exact count. */
   readonly points: number;
-  /** What the server says of its collections: `green` is well, `yellow` is at work, `grey` waits for a write, `red` has failed. */
+  /** The worse of what the server says of the two: `green` is well, `yellow` is at work, `grey` waits for a write, `red` has failed. */
   readonly status: string;
   readonly isOptimizerWell: boolean;
 }
@@ -62,15 +64,16 @@ export function lookAtQdrant(options: {
       const search = examineSearch(names.search, described, fingerprint);
       const describedTexts = await server.describe(names.texts);
       const texts = examineTexts(names.texts, describedTexts, fingerprint);
-      const { status, optimizer_status, points_count } = health.parse(described);
+      const health = [described, describedTexts].map((one) => healthSchema.parse(one));
       return {
         problems: [...search.problems, ...texts.problems],
         dimensions: search.dimensions,
         ledgers: [search, texts].flatMap(({ ledger }) => ledger ?? []),
         isFilled: standOf(described, describedTexts).isFilled,
-        points: points_count ?? 0,
-        status,
-        isOptimizerWell: optimizer_status === "ok",
+        // Of the texts: among the searched points is one that is no chunk.
+        points: health[1]?.points_count ?? 0,
+        status: worst.find((one) => health.some(({ status }) => status === one)) ?? "unknown",
+        isOptimizerWell: health.every(({ optimizer_status }) => optimizer_status === "ok"),
       };
     },
   };

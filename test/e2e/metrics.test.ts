@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { startService } from "#services/compose.ts";
 import { defaultConfig, type ServiceConfig } from "#services/config.ts";
 import { parseExposition, type ReadMetric } from "#services/metrics/testing/parse.ts";
 import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
+import { until } from "#test/kit/until.ts";
 
 // What an operator reads of a running process, on a port of its own.
 
@@ -112,10 +112,3 @@ test("a port for metrics that cannot be had stops the start", async () => {
   const port = Number(new URL(service.metricsUrl ?? "").port);
   await expect(house({ metrics: { host: "127.0.0.1", port } })).rejects.toThrow("EADDRINUSE");
 });
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await isSo()); tries += 1) {
-    if (tries > 500) throw new Error("it did not come about");
-    await sleep(20);
-  }
-}

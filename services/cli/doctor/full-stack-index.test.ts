@@ -2,10 +2,11 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { aliasesOf } from "#adapters/index-qdrant/schema.ts";
+import { closedPort } from "#test/kit/closed-port.ts";
 import { embeddingsServer } from "#test/kit/embeddings-server.ts";
 import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
 import { look } from "./testing/look.ts";
-import { closedPort, policyWithTest } from "./testing/place.ts";
+import { policyWithTest } from "./testing/place.ts";
 import { describeStack } from "./testing/stack.ts";
 
 await describeStack("reticent doctor on what is wrong with Qdrant and an embeddings endpoint", (stack) => {

@@ -1,10 +1,10 @@
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { userRules } from "#adapters/ledger-redis/user.ts";
+import { closedPort } from "#test/kit/closed-port.ts";
 import { startRedis } from "#test/kit/redis.ts";
 import { startProxy } from "#test/kit/tcp-proxy.ts";
 import { look } from "./testing/look.ts";
-import { closedPort } from "./testing/place.ts";
 import { describeStack, missing } from "./testing/stack.ts";
 
 await describeStack("reticent doctor on what is wrong with Redis", (stack) => {

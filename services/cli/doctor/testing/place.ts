@@ -81,13 +81,3 @@ export async function hangingPort(): Promise<number> {
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : 0;
 }
-
-/** A port that nobody listens on. */
-export async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

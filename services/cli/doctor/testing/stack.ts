@@ -2,7 +2,6 @@ import { deepEqual, equal } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, vi } from "vitest";
 import { aliasesOf, collectionOf } from "#adapters/index-qdrant/schema.ts";
@@ -12,6 +11,7 @@ import { parseConfig } from "#services/config.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 import { sayMissing, startQdrant } from "#test/kit/qdrant.ts";
 import { describeRedis, startRedis, type TestRedis } from "#test/kit/redis.ts";
+import { until } from "#test/kit/until.ts";
 import { look, type Report } from "./look.ts";
 import { policyWithTest, putDocument } from "./place.ts";
 
@@ -108,7 +108,7 @@ class OpenStack implements Stack {
     const service = await startService(parseConfig(this.env()));
     equal(await putDocument(service.url, this.dataDir, "lamp", "The lamp of the lighthouse burns amber"), 200);
     // The sweep calls the index filled.
-    while ((await look(this.env())).line("index-filled").status !== "ok") await sleep(50);
+    await until(async () => (await look(this.env())).line("index-filled").status === "ok");
     await service.close();
     const stored = (await this.#admin.get(keyNames("reticent").registry)) ?? "";
     this.#fingerprint = (JSON.parse(stored.slice(stored.indexOf(" ") + 1)) as { active: string }).active;
