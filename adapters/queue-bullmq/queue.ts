@@ -19,6 +19,8 @@ export interface BullQueue extends JobQueue {
 export const queueName = "wake-ups";
 /** What its keys begin with, unless a deployment says otherwise. */
 export const defaultPrefix = "{reticent}";
+/** From a failure to the next look at the server, and from there to the next, ms. */
+const lookAgainMs = 1_000;
 /** Finished jobs' events; nothing of this program reads them. */
 const eventsKept = 100;
 
@@ -34,6 +36,9 @@ const noJobLeft: ReadonlySet<string> = new Set(["unknown", "completed", "failed"
 export async function openBullQueue(options: BullQueueOptions): Promise<BullQueue> {
   const { url, prefix = defaultPrefix, answerMs = 1_000, onTrouble } = options;
   const health = watchHealth(onTrouble);
+  let working: { readonly worker: RunningWorker; readonly redis: Redis } | undefined;
+  let closing: Promise<void> | undefined;
+  let again: NodeJS.Timeout | undefined;
   const redis = watched(askingConnection(url, answerMs));
   // Otherwise the first wake-ups of a process would come before its connection.
   await readyWithin(redis, answerMs);
@@ -46,11 +51,29 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     streams: { events: { maxLen: eventsKept } },
   });
   queue.on("error", (error) => health.troubled(error));
-  let working: { readonly worker: RunningWorker; readonly redis: Redis } | undefined;
-  let closing: Promise<void> | undefined;
+
+  /** Somebody may look at the health long before the next wake-up, which would otherwise be what finds the server well again. */
+  function failed(error: unknown): void {
+    health.failed(error);
+    if (closing !== undefined) return;
+    again ??= setTimeout(() => void lookAgain(), lookAgainMs);
+    again.unref();
+  }
+
+  async function lookAgain(): Promise<void> {
+    again = undefined;
+    if (closing !== undefined) return;
+    try {
+      await ask("ping", async () => {
+        if ((await redis.ping()) !== "PONG") throw new Error("the server answered a ping with something else");
+      });
+    } catch {
+      // Told, and to be looked at once more.
+    }
+  }
 
   function watched(connection: Redis): Redis {
-    connection.on("error", (error: unknown) => health.failed(error));
+    connection.on("error", failed);
     connection.on("ready", () => health.answered());
     return connection;
   }
@@ -63,7 +86,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     } catch (error) {
       // Nobody waits any more, which says nothing about the server.
       assertTime(signal);
-      health.failed(error);
+      failed(error);
       throw error;
     }
   }
@@ -126,6 +149,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     },
     health: () => health.now(),
     close() {
+      clearTimeout(again);
       closing ??= (async () => {
         await working?.worker.close(answerMs);
         await queue.close().catch(() => {});

@@ -15,6 +15,22 @@ describeRedis(
     });
     afterAll(() => house?.close());
 
+    test("says that wake-ups get through again although nobody sends one", async () => {
+      const { service, redis } = house;
+      const codes = async () => (await service.call("gwen", ["guests"], "GET", "/readyz")).body.codes;
+      await redis.queue.begin(redisFaults["answers every command with an error"]);
+      // A repeat, which leaves nothing to be indexed, and so nothing to be woken for later.
+      await expect
+        .poll(async () => {
+          await service.put("lamp", "The lamp of the lighthouse burns amber.");
+          return codes();
+        })
+        .toContain("queue-unreachable");
+      // On the very connection, whose end would be news enough.
+      await redis.queue.begin(null);
+      await expect.poll(codes, { timeout: 20_000 }).not.toContain("queue-unreachable");
+    });
+
     for (const [dependency, whose] of [
       ["ledger", "the ledger's"],
       ["queue", "the queue's"],

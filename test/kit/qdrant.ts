@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { sizeProbe } from "#adapters/index-qdrant/terms.ts";
 
 /** A Qdrant that tests may use. */
 export interface TestQdrant {
@@ -61,9 +62,16 @@ export async function emptyCollections(url: string, prefix: string): Promise<voi
     const answer = await fetch(`${url}/collections/${name}/points/delete?wait=true`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ filter: {} }),
+      body: JSON.stringify({ filter: { must_not: [{ has_id: [sizeProbe.id] }] } }),
     });
     if (!answer.ok) throw new Error(`${name} could not be emptied: ${await answer.text()}`);
+    // As new for whoever comes next, with another ledger.
+    const forgotten = await fetch(`${url}/collections/${name}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ metadata: { ledger: null, filled: null } }),
+    });
+    if (!forgotten.ok) throw new Error(`${name} could not be made as new: ${await forgotten.text()}`);
   }
 }
 
