@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openBullQueue } from "#adapters/queue-bullmq/queue.ts";
+import { keyOf } from "#test/kit/documents.ts";
 import { type FailingHouse, failingHouse, goThrough } from "#test/kit/failing-house.ts";
-import { redisFaults } from "#test/kit/failing-redis.ts";
+import { failingRedis, redisFaults } from "#test/kit/failing-redis.ts";
 import { healthy } from "#test/kit/failure-table.ts";
-import { describeRedis } from "#test/kit/redis.ts";
+import { describeRedis, startRedis } from "#test/kit/redis.ts";
 
 // Every operation of a whole service while one of its Redis servers fails, in every way that such a server does.
 
@@ -16,19 +18,21 @@ describeRedis(
     afterAll(() => house?.close());
 
     test("says that wake-ups get through again although nobody sends one", async () => {
-      const { service, redis } = house;
-      const codes = async () => (await service.call("gwen", ["guests"], "GET", "/readyz")).body.codes;
-      await redis.queue.begin(redisFaults["answers every command with an error"]);
-      // A repeat, which leaves nothing to be indexed, and so nothing to be woken for later.
-      await expect
-        .poll(async () => {
-          await service.put("lamp", "The lamp of the lighthouse burns amber.");
-          return codes();
-        })
-        .toContain("queue-unreachable");
+      const server = await startRedis({ own: true });
+      const proxy = await failingRedis(server?.url ?? "");
+      const untold = async () => {};
+      const events = { onGiveUp: untold, onError: () => {}, onTrouble: () => {} };
+      const times = { concurrency: 1, maxAttempts: 1, backoffMs: 1, maxBackoffMs: 1, answerMs: 500 };
+      const queue = await openBullQueue({ url: proxy.url, ...times, ...events });
+      await proxy.begin(redisFaults["answers every command with an error"]);
+      await expect(queue.wake(keyOf("lamp"))).rejects.toBeInstanceOf(Error);
+      expect(queue.health().reachable).toBe(false);
       // On the very connection, whose end would be news enough.
-      await redis.queue.begin(null);
-      await expect.poll(codes, { timeout: 20_000 }).not.toContain("queue-unreachable");
+      await proxy.begin(null);
+      await expect.poll(() => queue.health().reachable, { timeout: 20_000 }).toBe(true);
+      await queue.close();
+      await proxy.close();
+      await server?.stop();
     });
 
     for (const [dependency, whose] of [

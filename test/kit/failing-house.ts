@@ -85,6 +85,9 @@ export async function failingHouse(): Promise<FailingHouse> {
   return house;
 }
 
+/** How long until everything is as before: workers, sweeps and connections come back within a second or two. */
+const recovery = { timeout: 30_000, interval: 50 };
+
 const admin = ["writers", "explainers"];
 const reader = ["guests"];
 
@@ -100,8 +103,9 @@ type Replies = Readonly<Record<Operation, Reply>>;
 async function prepare({ service, traces }: FailingHouse): Promise<Met> {
   const name = `n${randomUUID().slice(0, 8)}`;
   for (const kind of ["shared", "deleted"]) {
-    const { body } = await service.put(`${kind}-${name}`, `The ${kind} ${name} of the harbour.`, { wait: true });
-    expect(body).toMatchObject({ document: { state: "searchable" } });
+    await service.put(`${kind}-${name}`, `The ${kind} ${name} of the harbour.`, { wait: true });
+    const status = () => service.call("wendy", admin, "GET", `/v1/documents/open/${kind}-${name}`);
+    await expect.poll(async () => (await status()).body, recovery).toMatchObject({ document: { state: "searchable" } });
   }
   const { body } = await service.ask(lamp);
   expect(body).toMatchObject({ outcome: "answered" });
@@ -144,9 +148,6 @@ function check(operation: Operation, reply: Reply, { status, code }: Documented)
 /** Titles of what a question brings. */
 const found = ({ body }: Reply): readonly unknown[] =>
   Array.isArray(body.passages) ? body.passages.map((passage: { document_id: unknown }) => passage.document_id) : [];
-
-/** How long until everything is as before: workers, sweeps and connections come back within a second or two. */
-const recovery = { timeout: 30_000, interval: 50 };
 
 /**
  * Makes a dependency fail, asks everything at once, ends the failure, and sees that all answers were the documented ones and that everything is

@@ -20,6 +20,7 @@ export type RedisFault = (typeof redisFaults)[keyof typeof redisFaults] | "slow"
 export interface FailingRedis {
   /** A URL with the path of the one behind it. */
   readonly url: string;
+  /** What was under way loses its reply, so that only {@link FailingRedis.end} leads back, but for connections on which nothing was. */
   begin(fault: RedisFault): Promise<void>;
   /** Everything passes again, on connections that lost nothing. */
   end(): Promise<void>;
