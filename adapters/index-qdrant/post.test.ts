@@ -39,7 +39,7 @@ test("a request carries its headers and body below the path of the server, on on
   const below = post("/behind/a/proxy/");
   expect(await below.send("/collections/%C3%A4", { n: 1 }, patience())).toEqual({ result: "größer" });
   await below.send("/second", [], patience());
-  expect(asked.map(({ port: _, ...one }) => one)).toEqual([
+  expect(asked.map(({ path, key, body }) => ({ path, key, body }))).toEqual([
     { path: "/behind/a/proxy/collections/%C3%A4", key: "secret", body: '{"n":1}' },
     { path: "/behind/a/proxy/second", key: "secret", body: "[]" },
   ]);
@@ -53,7 +53,7 @@ test("an old connection that the server closed is replaced once, and a new one i
   expect(await one.send("/2", {}, patience())).toBe("again");
   expect(asked.map(({ path }) => path)).toEqual(["/1", "/2", "/2"]);
   answer = (reply) => void reply.destroy();
-  await expect(post().send("/3", {}, patience())).rejects.toThrow();
+  await expect(post().send("/3", {}, patience())).rejects.toThrow("socket hang up");
   expect(asked).toHaveLength(4);
 });
 
@@ -70,7 +70,7 @@ test("an error status, a body that is no JSON or ends early, and silence are err
     reply.write('{"half":');
     setImmediate(() => reply.destroy());
   };
-  await expect(one.send("/x", {}, patience())).rejects.toThrow();
+  await expect(one.send("/x", {}, patience())).rejects.toThrow("aborted");
   answer = () => {};
-  await expect(one.send("/x", {}, AbortSignal.timeout(20))).rejects.toThrow();
+  await expect(one.send("/x", {}, AbortSignal.timeout(20))).rejects.toThrow("aborted");
 });
