@@ -10,7 +10,7 @@ const found = (id: string, score: number): Found => ({
   chunkId: chunkIdOf(keyOf(id), 1, 0),
   chunk: 0,
   termCount: 1,
-  frequencyOf: () => 0,
+  frequencies: [],
   score,
 });
 const own = ({ score }: Found): number => score;

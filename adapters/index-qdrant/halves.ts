@@ -5,9 +5,12 @@ import type { Found } from "./points.ts";
 /** How far two single-precision sums of the same products may lie apart. */
 const rounding = 1e-5;
 
-/** A fixed order, best first: equal ones by document and chunk, never by where they lie. */
-function byScore<T extends Found>(score: (found: T) => number): (a: T, b: T) => number {
-  return (a, b) => score(b) - score(a) || compareKeys(a.key, b.key) || a.chunk - b.chunk;
+/** Best first, in a fixed order: equal ones by document and chunk, never by where they lie. */
+function inOrder(points: readonly Found[], score: (found: Found) => number): Found[] {
+  // Once for each, not for each comparison.
+  const scored = points.map((found) => ({ found, value: score(found) }));
+  scored.sort((a, b) => b.value - a.value || compareKeys(a.found.key, b.found.key) || a.found.chunk - b.found.chunk);
+  return scored.map(({ found }) => found);
 }
 
 /** One half of a search. */
@@ -37,34 +40,19 @@ export function cut(
   const edge = positive[limit - 1]?.score;
   const last = positive.at(-1)?.score ?? 0;
   if (!isComplete && edge !== undefined && last >= edge * (1 - rounding)) return undefined;
-  const sorted = positive.toSorted(byScore(score));
+  const sorted = inOrder(positive, score);
   return { found: sorted.slice(0, limit), beyond: sorted.slice(limit), isComplete };
 }
 
-/** The terms of a query with what the filter's chunks say of them. */
-export interface WeighedTerms {
-  /** By place of the term. */
-  readonly dimensions: readonly number[];
-  readonly idf: readonly number[];
-}
-
-/** How often each term occurs in a chunk, by place of the term. */
-export const frequenciesIn = ({ frequencyOf }: Found, { dimensions }: WeighedTerms): number[] =>
-  dimensions.map(frequencyOf);
-
-/** BM25 in double precision, summed in the order of the query's terms: the number that the embedded index gives. */
-export function bm25Of(found: Found, terms: WeighedTerms): number {
+/** BM25 in double precision, summed in the order of the query's terms: the number that the embedded index gives. @param idf by place of the term */
+export function bm25Of({ frequencies, termCount }: Found, idf: readonly number[]): number {
   let sum = 0;
-  for (const [place, frequency] of frequenciesIn(found, terms).entries()) {
-    if (frequency > 0) sum += (terms.idf[place] ?? 0) * saturation(frequency, found.termCount);
+  for (const [place, frequency] of frequencies.entries()) {
+    if (frequency > 0) sum += (idf[place] ?? 0) * saturation(frequency, termCount);
   }
   return sum;
 }
 
 /** The idf of each term over the filter; 0 for one that no chunk has. */
-export function weigh(dimensions: readonly number[], containing: readonly number[], chunks: number): WeighedTerms {
-  return {
-    dimensions,
-    idf: containing.map((count) => (count === 0 ? 0 : inverseDocumentFrequency(chunks, count))),
-  };
-}
+export const idfOf = (containing: readonly number[], chunks: number): number[] =>
+  containing.map((count) => (count === 0 ? 0 : inverseDocumentFrequency(chunks, count)));

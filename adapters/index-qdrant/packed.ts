@@ -1,5 +1,5 @@
 /** What a hit needs of its chunk, in one string: the server reads and writes a point's payload as a whole, and each value of it at a price. */
-export interface PackedChunk {
+interface PackedChunk {
   /** 0-based position in the document. */
   readonly chunk: number;
   /** Number of analysed terms. */
@@ -26,7 +26,7 @@ export function pack({ chunk, termCount, frequencies }: PackedChunk): string {
 }
 
 /** A chunk whose frequencies are looked up one by one. */
-export interface UnpackedChunk {
+interface UnpackedChunk {
   readonly chunk: number;
   readonly termCount: number;
   /** How often the chunk holds what a dimension stands for; 0 for one that it does not hold. */

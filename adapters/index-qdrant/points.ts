@@ -6,7 +6,7 @@ import type { Quality } from "#core/trust/quality.ts";
 import { keyOf } from "./document-name.ts";
 import { type QualityFields, qualityFields } from "./eligible.ts";
 import type { Some } from "./filter.ts";
-import { pack, type UnpackedChunk, unpack } from "./packed.ts";
+import { pack, unpack } from "./packed.ts";
 import { dense, lexical } from "./schema.ts";
 import type { Scored, Stored } from "./server.ts";
 import { frequenciesOf, sparseOf } from "./terms.ts";
@@ -92,23 +92,33 @@ export function readFirst({ payload }: Stored): { readonly key: DocumentKey; rea
 }
 
 /** A point that a search found. */
-export interface Found extends UnpackedChunk {
+export interface Found {
   readonly key: DocumentKey;
   readonly generation: number;
   readonly chunkId: string;
+  readonly chunk: number;
+  readonly termCount: number;
+  /** By place of the query's term. */
+  readonly frequencies: readonly number[];
   readonly score: number;
 }
 
 /** What {@link readFound} needs. */
 export const foundFields: Some<string> = ["document", "generation", "hit"];
 
-/** Looked at without a schema: there are hundreds in every question. @throws Error when the point is not one of ours */
-export function readFound({ id: chunkId, score, payload }: Scored): Found {
+/**
+ * Looked at without a schema: there are hundreds in every question.
+ * @param dimensions by place of the query's term
+ * @throws Error when the point is not one of ours
+ */
+export function readFound({ id: chunkId, score, payload }: Scored, dimensions: readonly number[]): Found {
   const { document, generation, hit } = (payload ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof document !== "string" || typeof hit !== "string" || !Number.isSafeInteger(generation)) {
     throw new Error(`the point ${chunkId} is none of ours`);
   }
-  return { key: keyOf(document), generation: Number(generation), chunkId, score, ...unpack(hit) };
+  const { chunk, termCount, frequencyOf } = unpack(hit);
+  const frequencies = dimensions.map(frequencyOf);
+  return { key: keyOf(document), generation: Number(generation), chunkId, chunk, termCount, frequencies, score };
 }
 
 const count = z.int().nonnegative();

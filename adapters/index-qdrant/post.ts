@@ -27,7 +27,7 @@ export class Post {
   }
 
   /**
-   * @param path after the path of the URL, beginning with a slash
+   * @param path after the path of the URL, beginning with a slash, its parts encoded
    * @returns the body of an answer of status 200. @throws Error for any other answer, for none, and when the signal ends it
    */
   async send(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
@@ -63,7 +63,7 @@ export class Post {
       asked.once("response", (response) => {
         read(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
       });
-      asked.once("error", (error: NodeJS.ErrnoException) => {
+      asked.on("error", (error: NodeJS.ErrnoException) => {
         const isOld = asked.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
         reject(isOld ? new ClosedMeanwhile() : error);
       });

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { VisibilityFilter } from "#core/access/visible.ts";
 import type { IndexAnswer, IndexHit, IndexQuery } from "#core/ports/index.ts";
 import { type AllOf, allOf, ids } from "./filter.ts";
-import { bm25Of, cut, frequenciesIn, type Half, type WeighedTerms, weigh } from "./halves.ts";
+import { bm25Of, cut, type Half, idfOf } from "./halves.ts";
 import { type Found, foundFields, readFound } from "./points.ts";
 import { dense, lexical } from "./schema.ts";
 import { select } from "./select.ts";
@@ -140,7 +140,8 @@ class OneSearch {
   async finish({ chunks, nearest, matching, ofTerms }: FirstBatch): Promise<IndexAnswer> {
     const { terms } = this.#query;
     if (chunks === 0) return nothingFound(terms);
-    const weighed = this.#weigh(ofTerms, chunks);
+    const documentFrequency = this.#containing(ofTerms, chunks);
+    const idf = idfOf(documentFrequency, chunks);
     const near = await this.#half(
       nearest,
       (limit) => this.#dense(limit),
@@ -149,17 +150,17 @@ class OneSearch {
     const match = await this.#half(
       matching,
       (limit) => this.#lexical(limit),
-      (found) => bm25Of(found, weighed),
+      (found) => bm25Of(found, idf),
     );
     const chosen = new Map([...near.half.found, ...match.half.found].map((found) => [found.chunkId, found]));
     const { cosines, similarity, neighbours } = await this.#second(near, chosen, chunks);
     const isLeft = (half: Half) => !half.isComplete || half.beyond.some(({ chunkId }) => !chosen.has(chunkId));
     return {
-      hits: [...chosen.values()].flatMap((found) => hitOf(found, cosines.get(found.chunkId), weighed)),
+      hits: [...chosen.values()].flatMap((found) => hitOf(found, cosines.get(found.chunkId), idf)),
       exhausted: !isLeft(near.half) && !isLeft(match.half),
       statistics: {
         chunks,
-        documentFrequency: this.#dimensions.map((dimension) => weighed.containing.get(dimension) ?? 0),
+        documentFrequency,
         similarity,
         neighbours,
       },
@@ -204,32 +205,32 @@ class OneSearch {
     };
   }
 
-  #weigh(ofTerms: readonly (readonly Scored[])[], chunks: number) {
-    const containing = new Map(
-      this.#distinct.map((dimension, place) => {
-        const [best] = (ofTerms[place] ?? []).map(readFound);
-        const frequency = best?.frequencyOf(dimension) ?? 0;
-        const isHeld = best !== undefined && frequency > 0;
-        return [dimension, isHeld ? containingOf(best.score, frequency, best.termCount, chunks) : 0];
-      }),
-    );
-    const counts = this.#dimensions.map((dimension) => containing.get(dimension) ?? 0);
-    return { ...weigh(this.#dimensions, counts, chunks), containing };
+  /** The number of chunks that hold each term, by its place. */
+  #containing(ofTerms: readonly Points[], chunks: number): number[] {
+    return this.#dimensions.map((dimension, place) => {
+      const [best] = this.#read(ofTerms[this.#distinct.indexOf(dimension)] ?? []);
+      const frequency = best?.frequencies[place] ?? 0;
+      return best === undefined || frequency === 0 ? 0 : containingOf(best.score, frequency, best.termCount, chunks);
+    });
+  }
+
+  #read(points: Points): Found[] {
+    return points.map((point) => readFound(point, this.#dimensions));
   }
 
   /** One half, asked again for more as long as the server's cut runs through equal scores. */
   async #half(
-    first: readonly Scored[],
+    first: Points,
     search: (limit: number) => VectorSearch,
     score: (found: Found) => number,
   ): Promise<{ readonly half: Half; readonly points: readonly Found[] }> {
-    let points = first.map(readFound);
+    let points = this.#read(first);
     for (let asked = this.#query.limit + margin; ; ) {
       const half = cut(points, asked, this.#query.limit, score);
       if (half !== undefined) return { half, points };
       asked *= widen;
       const [more = []] = await this.#server.search(this.#collection, [search(asked)]);
-      points = more.map(readFound);
+      points = this.#read(more);
     }
   }
 
@@ -268,18 +269,8 @@ class OneSearch {
 }
 
 /** Nothing for a chunk that went between the two batches. */
-function hitOf(found: Found, similarity: number | undefined, terms: WeighedTerms): IndexHit[] {
+function hitOf(found: Found, similarity: number | undefined, idf: readonly number[]): IndexHit[] {
   if (similarity === undefined) return [];
-  const { key, generation, chunkId, chunk } = found;
-  return [
-    {
-      key,
-      generation,
-      chunkId,
-      chunk,
-      similarity,
-      bm25: bm25Of(found, terms),
-      frequencies: frequenciesIn(found, terms),
-    },
-  ];
+  const { key, generation, chunkId, chunk, frequencies } = found;
+  return [{ key, generation, chunkId, chunk, similarity, bm25: bm25Of(found, idf), frequencies }];
 }

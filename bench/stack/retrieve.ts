@@ -52,18 +52,15 @@ export async function measureRetrieve(
     service.call(group, "POST", "/v1/retrieve", { query: questionAbout((number * 37) % documents, number) });
   const numbers = Array.from({ length: warmUp + questions }, (_, number) => number);
   progress("recording");
-  const recorded = new Map<string, readonly Calls[]>();
-  for (const { group } of shares) {
-    // Shares are recorded and measured one after the other.
-    // oxlint-disable-next-line no-await-in-loop
-    recorded.set(group, await recordCalls(place, (service) => numbers.map((one) => () => ask(service, group)(one))));
-  }
+  const recorded = await recordCalls(place, (one) =>
+    shares.flatMap(({ group }) => numbers.map((number) => () => ask(one, group)(number))),
+  );
   const service = await startService(place, "query");
   const clients = { library: byLibrary(place), http: byHttp(place) };
   const figures: RetrieveFigures[] = [];
-  for (const { percent, group } of shares) {
+  for (const [at, { percent, group }] of shares.entries()) {
     progress(`${percent} % visible`);
-    const calls = recorded.get(group) ?? [];
+    const calls = recorded.slice(at * numbers.length, (at + 1) * numbers.length);
     // oxlint-disable-next-line no-await-in-loop
     figures.push({ percent, ...(await measureShare(service, ask(service, group), clients, calls, qdrantPid)) });
   }

@@ -1,4 +1,4 @@
-import type { IndexAnswer, TokenOutputs } from "../ports/index.ts";
+import type { ChunkText, IndexAnswer, TokenOutputs } from "../ports/index.ts";
 import { analyse } from "../text/analyse.ts";
 import { inverseDocumentFrequency } from "../text/bm25.ts";
 import { bestSentence, passageRows, type SentenceMatch } from "./best-sentence.ts";
@@ -15,6 +15,8 @@ import { tellingWeights } from "./token-features.ts";
 export interface Evidence {
   readonly ranked: readonly RankedCandidate[];
   readonly features: Features;
+  /** Texts of the first candidates, by chunk id: what an answer returns is mostly among them. */
+  readonly texts: ReadonlyMap<string, ChunkText>;
 }
 
 /**
@@ -48,7 +50,7 @@ export async function weigh(
   const { terms, pairs, wording } = question;
   const hits = read.map(({ hit }) => hit);
   const input = { ranked, statistics: set.statistics, terms, pairs, wording, hits };
-  if (late === undefined || question.tokens === undefined) return { ranked, features: featuresOf(input) };
+  if (late === undefined || question.tokens === undefined) return { ranked, texts, features: featuresOf(input) };
   const sentence = await sentenceOf(index, fingerprint, question.tokens, late.weights, read[0]);
   if (sentence === "replaced") return "replaced";
   const byChunk = new Map(fused.map(({ chunkId }, place) => [chunkId, late.matches[place]]));
@@ -58,7 +60,7 @@ export async function weigh(
     matches: ranked.slice(0, lateDepth).flatMap(({ chunkId }) => byChunk.get(chunkId) ?? []),
     ...(sentence === undefined ? {} : { sentence }),
   };
-  return { ranked, features: featuresOf({ ...input, tokens }) };
+  return { ranked, texts, features: featuresOf({ ...input, tokens }) };
 }
 
 /** A hit whose text was read. */

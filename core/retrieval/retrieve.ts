@@ -220,19 +220,17 @@ async function attempt(ports: BoundPorts, input: AttemptInput): Promise<Attempt>
     if (set === "replaced") continue;
     const evidence = await weigh(ports.index, query.fingerprint, set, question, input.denseWeight);
     if (evidence === "replaced") continue;
-    const { ranked, features } = evidence;
+    const { ranked, features, texts: readTexts } = evidence;
     const value = round6(confidence.confidence(features));
     const decision = decide(ranked, value, gates);
     const base = { set, ranked, features, confidence: value, decision };
     if (decision.outcome === "abstained" || query.filter.eligible === null)
       return { ...base, chosen: [], withinTopK: [] };
     const withinTopK = decision.survivors.slice(0, request.top_k);
-    const texts = await ports.index.texts(
-      withinTopK.map((candidate) => candidate.chunkId),
-      query.fingerprint,
-    );
+    const unread = withinTopK.map(({ chunkId }) => chunkId).filter((chunkId) => !readTexts.has(chunkId));
+    const texts = unread.length === 0 ? readTexts : await ports.index.texts(unread, query.fingerprint);
     const read = withinTopK.flatMap((candidate) => {
-      const text = texts.get(candidate.chunkId);
+      const text = readTexts.get(candidate.chunkId) ?? texts.get(candidate.chunkId);
       if (text === undefined) return [];
       if (text.chunkId !== candidate.chunkId) throw brokenIndex(`${candidate.chunkId} was answered with another text`);
       return [{ candidate, text }];
