@@ -86,7 +86,7 @@ test("a search that is given up ends its requests, sends no further one, and for
   server.requests.length = 0;
   const leaving = new AbortController();
   const asked = index.search(queryFor(["lamp"]), leaving.signal).catch((error: unknown) => error);
-  await searching.first(2);
+  await searching.first(1);
   leaving.abort();
   expect(await asked).toMatchObject(exceeded);
   await expect(index.search(queryFor(["lamp"]), leaving.signal)).rejects.toMatchObject(exceeded);
