@@ -2,9 +2,11 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openSqliteProbes } from "#adapters/ledger-sqlite/probes.ts";
+import { AppError } from "#core/errors.ts";
 import { makeLive } from "#test/contract/ledger/support.ts";
 import { keyOf, putOf } from "#test/kit/documents.ts";
 import { type TestEncoder, testEncoder } from "#test/kit/encoder.ts";
+import { intercept } from "#test/kit/hold.ts";
 import { openPinnedModel, type PinnedModelEvent, probeIntervalMs } from "./pinned.ts";
 
 async function deployment() {
@@ -20,10 +22,11 @@ async function deployment() {
     pass: (ms: number) => {
       now += ms;
     },
-    start: (configured: TestEncoder, previous?: TestEncoder) =>
+    probes,
+    start: (configured: TestEncoder, previous?: TestEncoder, store = probes) =>
       openPinnedModel({
         ledger,
-        probes,
+        probes: store,
         configured,
         ...(previous === undefined ? {} : { previous }),
         clock,
@@ -137,4 +140,20 @@ test("an encoder that could not be asked for its probes yet does not answer; an 
   encoder.turn = 1;
   await models.advance();
   expect(models.problems()).toEqual(["embedding-drift"]);
+});
+
+test("a process that starts while the stored vectors cannot be read says that the ledger is away, and answers once they can", async () => {
+  const { probes, start } = await deployment();
+  await start(testEncoder("a", 0));
+  let isAway = true;
+  const store = intercept(probes, "read", async (read) => {
+    if (isAway) throw new AppError("ledger-unavailable");
+    return read();
+  });
+  const encoder = testEncoder("a", 0);
+  const models = await start(encoder, undefined, store);
+  expect(() => models.answering()).toThrow(expect.objectContaining({ code: "ledger-unavailable" }));
+  isAway = false;
+  await models.advance();
+  expect(models.answering()).toBe(encoder);
 });

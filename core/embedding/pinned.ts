@@ -58,7 +58,7 @@ export interface PinnedModel {
   /**
    * The encoder of the active fingerprint.
    * @throws AppError `reindexing` when none of the configured ones has it; `embedder-unavailable` while its probes do not give the
-   * stored vectors
+   * stored vectors; `ledger-unavailable` while those could not be read yet
    */
   answering(): Embedder;
   /** The model of {@link answering}, whether or not it may answer now; without one, the configured model. */
@@ -95,6 +95,8 @@ interface Encoder {
   readonly fingerprint: string;
   readonly role: EncoderStatus["role"];
   probes: EncoderStatus["probes"];
+  /** What kept the last check from being made. */
+  trouble?: AppError | undefined;
 }
 
 /**
@@ -137,6 +139,10 @@ class Pinned implements PinnedModel {
         detail: "no configured embedding model is the one that the documents were indexed with",
         retryAfterS: 30,
       });
+    }
+    // At a start, when the stored vectors could not be read: it is not the model that is away.
+    if (encoder.probes.state === "unchecked" && encoder.trouble?.code === "ledger-unavailable") {
+      throw new AppError("ledger-unavailable", { retryAfterS: 1 }, { cause: encoder.trouble });
     }
     if (encoder.probes.state !== "steady") {
       const detail =
@@ -241,6 +247,7 @@ class Pinned implements PinnedModel {
       if (state === "drifted") onEvent({ kind: "drift", model, fingerprint, drift });
     } catch (error) {
       // What it was stays: an outage says nothing about its vectors. The next step asks again.
+      encoder.trouble = error instanceof AppError ? error : undefined;
       onEvent({ kind: "unchecked", model, fingerprint, error });
     }
   }

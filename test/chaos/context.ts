@@ -100,8 +100,6 @@ export const outageCodes: readonly string[] = [
   "ledger-unavailable",
   "index-unavailable",
   "traces-unavailable",
-  // Of a process that began while the ledger, where the probe vectors lie, went away: it asks again with the next sweep.
-  "embedder-unavailable",
   "retrieval-contended",
   "deadline-exceeded",
 ];
