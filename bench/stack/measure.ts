@@ -66,7 +66,7 @@ export async function measureStack(options: StackOptions, progress: (what: strin
       progress(`${done} of ${documents} documents`),
     );
     progress("Qdrant puts its points in order");
-    await settled(qdrant);
+    await settled(qdrant, filled);
     const fillSeconds = Math.round((performance.now() - start) / 1_000);
     await syncEveryWrite(redis.url);
     const sizes = await measureSizes(qdrant, redis.url, filled, documents);
