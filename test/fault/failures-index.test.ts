@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sizeProbe } from "#adapters/index-qdrant/terms.ts";
 import { type FailingHouse, failingHouse, goThrough, lamp } from "#test/kit/failing-house.ts";
 import { httpFaults } from "#test/kit/failing-http.ts";
 import { healthy } from "#test/kit/failure-table.ts";
@@ -11,6 +12,7 @@ interface Answer {
   readonly result: unknown;
 }
 interface Point {
+  readonly id?: string;
   readonly score?: number;
   readonly payload?: unknown;
 }
@@ -28,6 +30,10 @@ const ofSearches =
 const ofPoints = (change: (point: Point) => Point) =>
   ofSearches((searches) => searches.map(({ points }) => ({ points: points.map(change) })));
 
+const withoutProbe = ofSearches((searches) =>
+  searches.map(({ points }) => ({ points: points.filter(({ id }) => id !== sizeProbe.id) })),
+);
+
 /** Answers in the form of right ones that cannot be. */
 const wellFormed: Readonly<Record<string, (answer: Answer) => unknown>> = {
   "leaves the answer to one search of a batch out": ofSearches((searches) => searches.slice(1)),
@@ -39,10 +45,11 @@ const wellFormed: Readonly<Record<string, (answer: Answer) => unknown>> = {
   "gives scores beyond their scale": ofPoints((point) => ({ ...point, score: 7 })),
   "gives no scores": ofPoints((point) => ({ ...point, score: Number.NaN })),
   "gives points of other chunks": ofPoints((point) => ({ ...point, id: "0b31e6ff-2f1c-5d0f-8c5f-0f6c1d7a9e11" })),
+  // Neither by the point that says so, nor when it is asked to count.
   "does not say how many there are": (answer) =>
     answer.result !== null && typeof answer.result === "object" && "count" in answer.result
       ? { ...answer, result: {} }
-      : answer,
+      : withoutProbe(answer),
   "has none of the texts that its own hits belong to": (answer) =>
     Array.isArray(answer.result) && answer.result.every((one: object) => !("points" in one))
       ? { ...answer, result: [] }
