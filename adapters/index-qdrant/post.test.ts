@@ -74,3 +74,22 @@ test("an error status, a body that is no JSON or ends early, and silence are err
   answer = () => {};
   await expect(one.send("/x", {}, AbortSignal.timeout(20))).rejects.toThrow("aborted");
 });
+
+test("an answer without an end is left when it is longer than any that could be meant", async () => {
+  let isLeft: () => void = () => {};
+  const left = new Promise<void>((resolve) => {
+    isLeft = resolve;
+  });
+  answer = (reply) => {
+    reply.once("close", () => isLeft());
+    const part = Buffer.alloc(64 * 1024, "x");
+    const more = (): void => {
+      while (!reply.destroyed && reply.write(part));
+    };
+    reply.on("drain", more);
+    more();
+  };
+  const bounded = new Post({ url: url(), headers: {}, mostBytes: 1024 * 1024 });
+  await expect(bounded.send("/endless", {}, patience())).rejects.toThrow("longer than 1048576 bytes");
+  await left;
+});

@@ -6,6 +6,8 @@ export interface PostOptions {
   /** `http(s)://host:port`, with a path in front of the API if there is one. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Longest answer that is read; default 256 MiB: thousands of hits with what they bring are a hundredth of it. */
+  readonly mostBytes?: number;
 }
 
 /**
@@ -15,12 +17,14 @@ export interface PostOptions {
 export class Post {
   readonly #base: URL;
   readonly #headers: PostOptions["headers"];
+  readonly #mostBytes: number;
   readonly #agent: HttpAgent;
   readonly #request: typeof httpRequest;
 
-  constructor({ url, headers }: PostOptions) {
+  constructor({ url, headers, mostBytes = 256 * 1024 * 1024 }: PostOptions) {
     this.#base = new URL(url);
     this.#headers = headers;
+    this.#mostBytes = mostBytes;
     const isSecure = this.#base.protocol === "https:";
     this.#agent = isSecure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
     this.#request = isSecure ? httpsRequest : httpRequest;
@@ -28,10 +32,11 @@ export class Post {
 
   /**
    * @param path after the path of the URL, beginning with a slash, its parts encoded
+   * @param body what is to be written as JSON; a text is JSON already
    * @returns the body of an answer of status 200. @throws Error for any other answer, for none, and when the signal ends it
    */
   async send(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-    const sent = Buffer.from(JSON.stringify(body));
+    const sent = Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
     const { status, text } = await this.#answer(path, sent, signal);
     if (status !== 200) throw new Error(`${path} was answered with status ${status}: ${text.slice(0, 500)}`);
     return JSON.parse(text);
@@ -61,7 +66,7 @@ export class Post {
         headers: { "content-type": "application/json", "content-length": sent.length, ...this.#headers },
       });
       asked.once("response", (response) => {
-        read(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+        read(response, this.#mostBytes).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
       });
       asked.on("error", (error: NodeJS.ErrnoException) => {
         const isOld = asked.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
@@ -79,8 +84,15 @@ interface Answer {
 
 class ClosedMeanwhile extends Error {}
 
-async function read(response: IncomingMessage): Promise<string> {
+async function read(response: IncomingMessage, mostBytes: number): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of response) if (part instanceof Buffer) parts.push(part);
+  let bytes = 0;
+  for await (const part of response) {
+    if (!(part instanceof Buffer)) continue;
+    bytes += part.length;
+    // Leaving the loop ends the connection.
+    if (bytes > mostBytes) throw new Error(`an answer is longer than ${mostBytes} bytes`);
+    parts.push(part);
+  }
   return Buffer.concat(parts).toString();
 }

@@ -272,5 +272,13 @@ class OneSearch {
 function hitOf(found: Found, similarity: number | undefined, idf: readonly number[]): IndexHit[] {
   if (similarity === undefined) return [];
   const { key, generation, chunkId, chunk, frequencies } = found;
-  return [{ key, generation, chunkId, chunk, similarity, bm25: bm25Of(found, idf), frequencies }];
+  const bm25 = bm25Of(found, idf);
+  return [{ key, generation, chunkId, chunk, similarity: cosineOf(similarity), bm25, frequencies }];
 }
+
+/** How far beyond 1 the server's single-precision sums of some thousand products go: 2e-6 was seen at 4,096 dimensions. */
+const singlePrecision = 1e-5;
+
+/** A cosine, where the server's score is one but for its rounding; any other number is left for the core to refuse. */
+const cosineOf = (score: number): number =>
+  Math.abs(score) <= 1 + singlePrecision ? Math.min(1, Math.max(-1, score)) : score;

@@ -4,6 +4,7 @@ import { assertTime } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { Filter, Some } from "./filter.ts";
 import { Post } from "./post.ts";
+import { requestsOf } from "./requests.ts";
 import type { SparseVector } from "./terms.ts";
 
 /** The types of the client. */
@@ -114,11 +115,16 @@ export class Server {
     );
   }
 
-  /** Points of each search, best first. */
+  /** Points of each search, best first. In as few requests as the server takes: each search repeats a filter, which can be long. */
   async search(collection: string, searches: readonly Search[]): Promise<readonly (readonly Scored[])[]> {
-    return this.#ask(async (_, end) =>
-      scoredIn(await this.#sent(collection, "points/query/batch", { searches }, end), searches),
-    );
+    const found: (readonly Scored[])[] = [];
+    for (const { json, part } of requestsOf(searches)) {
+      const answered = await this.#ask(async (_, end) =>
+        scoredIn(await this.#sent(collection, "points/query/batch", json, end), part),
+      );
+      found.push(...answered);
+    }
+    return found;
   }
 
   async count(collection: string, filter: Filter): Promise<number> {
@@ -272,7 +278,8 @@ export class Server {
     const timer = setTimeout(end, timeoutMs);
     this.#signal?.addEventListener("abort", end, { once: true });
     try {
-      return await request(this.#ways.api, { signal: ending.signal });
+      // A redirect is an answer: the key, and the texts that are written, go nowhere else.
+      return await request(this.#ways.api, { signal: ending.signal, redirect: "manual" });
     } catch (error) {
       // Ended by us: that says nothing about the server.
       assertTime(this.#signal);
@@ -294,7 +301,7 @@ function resultOf({ data }: { readonly data: { readonly status?: unknown; readon
 /** An answer before what it holds is looked at. */
 const answerSchema = z.object({ status: z.unknown().optional(), result: z.unknown().optional() });
 
-type Request<T> = (api: Api, end: { readonly signal: AbortSignal }) => Promise<T>;
+type Request<T> = (api: Api, end: { readonly signal: AbortSignal; readonly redirect: "manual" }) => Promise<T>;
 
 function waysTo({ url, apiKey }: ServerOptions): Ways {
   const { pathname } = new URL(url);

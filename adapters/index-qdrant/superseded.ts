@@ -8,9 +8,11 @@ import type { Page, Server, Stored } from "./server.ts";
 
 /** Replacing documents that are looked at, and replaced ones that are left out of the search itself. What is beyond, the re-check drops. */
 export const supersededBound = 1_000;
+/** UTF-8 bytes of the names of those: a search repeats them for each term of a question, and whoever writes documents chooses their ids. */
+const supersededBytes = 64 * 1024;
 
 /**
- * `keyString` of the documents that are superseded by one that the filter can see, sorted, at most {@link supersededBound}: the search leaves them out,
+ * `keyString` of the documents that are superseded by one that the filter can see, sorted, at most {@link supersededBound} and {@link supersededBytes}: the search leaves them out,
  * with their part in every statistic, as an index does that asks the ledger itself. The re-check decides about each hit in any case.
  */
 export async function superseded(
@@ -71,5 +73,15 @@ export async function supersededBy(
   // Within a source nothing of the replaced document matters: it is in the search or it is not.
   for (const [name, { key, isElsewhere }] of linked) if (!isElsewhere) subjects.set(name, { key, quality: noQuality });
   const keys = supersededKeys(subjects.values(), eligible.trust, eligible.now);
-  return [...keys].toSorted().slice(0, supersededBound);
+  return bounded([...keys].toSorted());
+}
+
+/** The first ones, as many as the bounds allow. */
+function bounded(names: readonly string[]): readonly string[] {
+  let bytes = 0;
+  const end = names.findIndex((name, at) => {
+    bytes += Buffer.byteLength(name);
+    return at >= supersededBound || bytes > supersededBytes;
+  });
+  return end < 0 ? names : names.slice(0, end);
 }

@@ -1,16 +1,10 @@
+import { plainError as plainRedisError } from "#adapters/redis/plain-error.ts";
 import { AppError } from "#core/errors.ts";
 import { UnusableRedis } from "./server-check.ts";
 
-/**
- * What may be told of an error in a log. Those of ioredis carry the command that failed with all its words: passwords, titles, whole
- * documents. Redis itself repeats the words of a command that it does not know.
- */
+/** The same for this ledger, whose own refusals say nothing that must not be told. */
 export function plainError(error: unknown): Error {
-  if (error instanceof AppError || error instanceof UnusableRedis) return error;
-  if (!(error instanceof Error)) return new Error("unknown error");
-  const plain = new Error(error.message.replace(/, with args beginning with:.*/s, ""));
-  plain.name = error.name;
-  return plain;
+  return error instanceof UnusableRedis ? error : plainRedisError(error);
 }
 
 /** The one code of every failure of the store. */

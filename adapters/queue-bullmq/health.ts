@@ -1,3 +1,5 @@
+import { plainError } from "#adapters/redis/plain-error.ts";
+
 /** Whether wake-ups get through. */
 export interface QueueHealth {
   /** False from a failed question or a lost connection until the next answer or connection. */
@@ -20,7 +22,7 @@ export interface HealthWatch {
 /** Different troubles remembered as told; with more, all are told again. */
 const mostTold = 100;
 
-/** @param onTrouble told of each kind of trouble, by its message, once until something was answered */
+/** @param onTrouble told of each kind of trouble, by its message, once until something was answered; never of the command that failed */
 export function watchHealth(onTrouble: (error: unknown) => void): HealthWatch {
   const told = new Set<string>();
   let reachable = true;
@@ -31,7 +33,7 @@ export function watchHealth(onTrouble: (error: unknown) => void): HealthWatch {
     if (told.has(message)) return;
     if (told.size >= mostTold) told.clear();
     told.add(message);
-    onTrouble(error);
+    onTrouble(plainError(error));
   }
 
   return {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { askingConnection, readyWithin, within, workingConnection } from "#adapters/redis/connections.ts";
+import { plainError } from "#adapters/redis/plain-error.ts";
 import { assertTime, during } from "#core/deadline.ts";
 import type { DocumentKey } from "#core/document.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
@@ -87,7 +88,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
       // Nobody waits any more, which says nothing about the server.
       assertTime(signal);
       failed(error);
-      throw error;
+      throw plainError(error);
     }
   }
 

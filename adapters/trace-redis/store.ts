@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { askingConnection, readyWithin, within } from "#adapters/redis/connections.ts";
+import { plainError } from "#adapters/redis/plain-error.ts";
 import { assertTime, during } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import { limits } from "#core/limits.ts";
@@ -63,7 +64,8 @@ const fieldOf = ({ retrieval, user, actors, document }: FeedbackPosition): strin
  * All reads and `judge` throw AppError `traces-unavailable` while the server is away; `record` never does.
  */
 export async function openRedisTraceStore(options: RedisTraceOptions): Promise<TraceStore> {
-  const { url, prefix = "reticent-traces", clock, retention, onError = () => {} } = options;
+  const { url, prefix = "reticent-traces", clock, retention } = options;
+  const onError = (error: unknown): void => options.onError?.(plainError(error));
   const { flushMs = 25, sweepMs = 60_000, maxWaiting = 10_000, answerMs = 2_000 } = options;
   const redis = askingConnection(url, answerMs);
   redis.on("error", onError);
@@ -88,7 +90,7 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
       return await during(signal, () => within(answerMs, "traces", work));
     } catch (cause) {
       assertTime(signal);
-      throw new AppError("traces-unavailable", { retryAfterS: 1 }, { cause });
+      throw new AppError("traces-unavailable", { retryAfterS: 1 }, { cause: plainError(cause) });
     }
   }
 

@@ -149,9 +149,10 @@ async function publish(
     if (outcome === "published") return true;
     const [now] = await ledger.read([key]);
     if (outcome === "stale") {
-      // Never to become live, it should be in no search either. What is live already may be published again in vain.
-      const isLive = now?.live[fingerprint]?.generation === ref.generation;
-      if (!isLive) await index.placeAccess?.(ref, [nobody], limits.version);
+      // Never to become live, it should be in no search either. What is live already may be published again in vain, and what is still wanted
+      // may go live when its model, which was given up meanwhile, comes back: nobody's access could not be taken from it again.
+      const isUsed = [now?.live[fingerprint], now?.wanted].some((one) => one?.generation === ref.generation);
+      if (!isUsed) await index.placeAccess?.(ref, [nobody], limits.version);
       return false;
     }
     // What is not there any more is stale; the ledger has to hear of the publish, so that it knows what to collect.

@@ -250,4 +250,17 @@ for (const { name, url } of [
     }
     await other.close();
   });
+
+  test(`a generation that is published while its model is given up can go live when the model comes back (${name})`, async () => {
+    const key = await world.accept(page(1));
+    const stalled = hold(world.ledger, "publish", "before");
+    const late = work(key, { ledger: stalled.port });
+    await stalled.reached;
+    await world.ledger.retireOthers([], 10);
+    stalled.release();
+    await late;
+    expect(await texts()).toEqual([]);
+    await work(key);
+    expect(await texts()).toEqual(["The tower code is number 1"]);
+  });
 }
