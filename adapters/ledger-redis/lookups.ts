@@ -1,7 +1,9 @@
 import { isVisible, type VisibilityFilter } from "#core/access/visible.ts";
 import { assertTime } from "#core/deadline.ts";
 import { compareKeys, type DocumentKey, type DocumentRecord, keyString } from "#core/document.ts";
+import { inTurns } from "#core/ingest/turns.ts";
 import type { ListQuery } from "#core/ports/ledger.ts";
+import type { Sliced } from "#core/text/slices.ts";
 import { KnownClasses } from "./access-classes.ts";
 import { attempts } from "./attempts.ts";
 import { isLagging } from "./entries.ts";
@@ -158,10 +160,16 @@ export class Lookups {
 
   async #records(names: readonly string[]): Promise<ReadonlyMap<string, DocumentRecord>> {
     const { values } = await this.#store.get(names.map((name) => this.#store.names.document(name)));
+    return inTurns(this.#read(names, values));
+  }
+
+  /** Step by step: a record may hold a thousand names, and somebody else's request waits. */
+  *#read(names: readonly string[], values: readonly (string | null)[]): Sliced<ReadonlyMap<string, DocumentRecord>> {
     const records = new Map<string, DocumentRecord>();
     for (const [at, name] of names.entries()) {
       const { envelope } = this.#envelopeOf(name, values[at] ?? null);
       if (envelope !== undefined) records.set(name, envelope.record);
+      yield;
     }
     return records;
   }
