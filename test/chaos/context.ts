@@ -27,6 +27,8 @@ export interface Chaos {
   readonly narrowed: Narrowed[];
   /** Who certainly finds what, as far as was seen. */
   readonly found: Narrowed[];
+  /** Documents whose content was changed last, newest last: two generations of them may be in the index. */
+  readonly changed: TrackedDocument[];
   /** Documents whose content was changed and has not been seen live. */
   readonly unseen: Set<TrackedDocument>;
   readonly startedAt: number;

@@ -83,6 +83,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
       recoveries: new Recoveries(),
       narrowed: [],
       found: [],
+      changed: [],
       unseen: new Set(),
       startedAt,
       report,

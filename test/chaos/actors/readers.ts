@@ -52,14 +52,14 @@ function remember(chaos: Chaos, random: () => number, document: TrackedDocument,
 async function askSomething(chaos: Chaos, random: () => number): Promise<void> {
   const query = aQuery(chaos, random);
   const drawn = random();
-  if (drawn < 0.35 && chaos.narrowed.length > 0) {
+  if (drawn < 0.3 && chaos.narrowed.length > 0) {
     // Mostly the newest ones.
     const back = Math.floor(random() * random() * chaos.narrowed.length);
     const chosen = chaos.narrowed[chaos.narrowed.length - 1 - back];
     if (chosen !== undefined) await ask(chaos, query, chosen.reader, chosen.document);
     return;
   }
-  if (drawn < 0.7 && chaos.found.length > 0) {
+  if (drawn < 0.6 && chaos.found.length > 0) {
     const at = Math.floor(random() * chaos.found.length);
     const chosen = chaos.found[at];
     if (chosen === undefined) return;
@@ -73,10 +73,17 @@ async function askSomething(chaos: Chaos, random: () => number): Promise<void> {
     }
     return;
   }
-  const document = oneOf(random, chaos.world.documents);
+  const isChanged = drawn < 0.8 && chaos.changed.length > 0;
+  const document = oneOf(random, isChanged ? chaos.changed : chaos.world.documents);
   const own = readers.filter(({ tenant }) => tenant === document.tenant);
-  if (drawn < 0.85) await ask(chaos, query, oneOf(random, own), document);
+  if (drawn < 0.9) await ask(chaos, query, oneOf(random, mayAsk(document, own)), document);
   else await ask(chaos, query, oneOf(random, readers), undefined, oneOf(random, topics));
+}
+
+/** Those who may read a document, as far as that is certain; everybody when nobody may. */
+function mayAsk({ settled, tenant, source }: TrackedDocument, all: readonly Reader[]): readonly Reader[] {
+  const some = all.filter((reader) => settled !== undefined && mayRead(reader, tenant, source, settled.access));
+  return some.length > 0 ? some : all;
 }
 
 /** Asks one question and judges what comes of it. @returns the outcome, for the figures */

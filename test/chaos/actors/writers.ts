@@ -96,6 +96,10 @@ async function play(
     const after = document.settled;
     if (before !== undefined && after !== undefined) noteNarrowed(chaos, document, before, after);
     if (document.isBroken) return;
+    if (step.some(({ kind }) => kind === "put")) {
+      chaos.changed.push(document);
+      if (chaos.changed.length > 30) chaos.changed.shift();
+    }
   }
 }
 

@@ -13,7 +13,7 @@ export interface Sabotage {
 }
 
 /** How often something goes wrong that would otherwise be noticed at once. */
-const seldom = 0.05;
+const seldom = 0.15;
 
 /** Every guard that can be taken out, by name. */
 export const sabotages: Readonly<Record<string, Sabotage>> = {
