@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { ServiceConfig } from "./config.ts";
 import { type LogStream, makeServer } from "./http/server.ts";
-import { logPolicy } from "./log.ts";
+import { logPolicy, troubleTeller } from "./log.ts";
 import { openPorts } from "./ports/open-ports.ts";
 import { type RunningService, serve } from "./process/serve.ts";
 
@@ -16,7 +16,7 @@ export async function startService(config: ServiceConfig, logStream?: LogStream)
     const ports = await openPorts(
       config,
       (event) => logPolicy(log, event),
-      (error) => log.log.warn({ err: error }, "a server behind the service is in trouble"),
+      troubleTeller((err, repeated) => log.log.warn({ err, repeated }, "a server behind the service is in trouble")),
     );
     return await serve(ports, config, log);
   } catch (error) {

@@ -127,7 +127,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>, r
   const given = settingsIn(env);
   const known = new Set(Object.keys(environmentSchema.shape));
   const unknown = Object.keys(given).filter(
-    (name) => name.startsWith("RETICENT_") && !known.has(name) && !clientNames.has(name),
+    (name) => name.startsWith("RETICENT_") && !known.has(name) && !otherNames.has(name),
   );
   const parsed = environmentSchema.safeParse(given);
   const problems = unknown.map((name) => `${name} is not a setting`);
@@ -188,8 +188,17 @@ export function settingsIn(
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }
 
-/** Variables of the command-line clients: theirs, but no mistake in the environment of a service. */
-const clientNames: ReadonlySet<string> = new Set(["RETICENT_URL", "RETICENT_TOKEN"]);
+/**
+ * Variables of the command-line clients and of docker-compose.yml: no mistake in the environment of a service, where whoever
+ * exports them for compose gives them to every command beside it too.
+ */
+const otherNames: ReadonlySet<string> = new Set([
+  "RETICENT_URL",
+  "RETICENT_TOKEN",
+  "RETICENT_REDIS_PASSWORD",
+  "RETICENT_QUERY_PORT",
+  "RETICENT_INDEXER_PORT",
+]);
 
 /** The settings of an environment without any variable, with some of them replaced. */
 export function defaultConfig(overrides: Partial<ServiceConfig> = {}): ServiceConfig {

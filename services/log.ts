@@ -22,3 +22,29 @@ export function logAudit(app: FastifyInstance, event: AuditEvent): void {
   if (event.kind === "filled") app.log.info(event, "the index holds everything that is live, and is searched");
   else app.log.warn(event, "the index lacks documents that are live: they are indexed again");
 }
+
+/** How long a trouble that is still the same is not told again, ms: connections that fail are tried several times a second. */
+const sameTroubleMs = 60_000;
+
+/**
+ * Makes a reporter of troubles that nobody waits for. The first of each message is told at once, the same message again after a minute,
+ * with how often it came meanwhile; at most a hundred messages are kept apart.
+ * @param now monotonic, ms
+ */
+export function troubleTeller(
+  tell: (error: unknown, repeated: number) => void,
+  now: () => number = () => performance.now(),
+): (error: unknown) => void {
+  const told = new Map<string, { readonly at: number; repeated: number }>();
+  return (error) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const before = told.get(message);
+    if (before !== undefined && now() - before.at < sameTroubleMs) {
+      before.repeated += 1;
+      return;
+    }
+    if (before === undefined && told.size >= 100) told.clear();
+    told.set(message, { at: now(), repeated: 0 });
+    tell(error, before?.repeated ?? 0);
+  };
+}

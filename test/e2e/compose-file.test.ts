@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
@@ -9,6 +10,7 @@ import { type Role, roles } from "#services/process/roles.ts";
 interface ComposeService {
   readonly image: string;
   readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
   readonly user?: string;
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
@@ -36,8 +38,7 @@ function filledIn(value: string, env: Readonly<Record<string, string>>): string 
 }
 
 test("the profile for metrics reads every process, on a port that is not published", () => {
-  const { configs } = parse(text, { merge: true }) as { configs: { prometheus: { content: string } } };
-  const { scrape_configs: jobs } = parse(configs.prometheus.content) as {
+  const { scrape_configs: jobs } = parse(services.metrics?.environment?.PROMETHEUS_CONFIG ?? "") as {
     scrape_configs: { job_name: string; dns_sd_configs?: { names: string[]; type: string; port: number }[] }[];
   };
   const [found] = jobs.find(({ job_name }) => job_name === "reticent")?.dns_sd_configs ?? [];
@@ -63,6 +64,37 @@ test("every image is pinned, and nothing runs as root, writes to its own image o
       cap_drop: ["ALL"],
     });
   }
+});
+
+test("no config or secret is handed over by content, which compose refuses for a read-only container", () => {
+  const { configs = {}, secrets: handed = {} } = parse(text, { merge: true }) as Record<string, object | undefined>;
+  expect({ configs, handed }).toEqual({ configs: {}, handed: {} });
+});
+
+test("the metrics container starts Prometheus on the configuration of its environment", () => {
+  const folder = mkdtempSync(join(tmpdir(), "compose-"));
+  try {
+    const [, , script = ""] = services.metrics?.entrypoint ?? [];
+    // The shell's part as compose hands it over ($$ is one $), with another folder for /tmp and another program to run.
+    const run = script.replaceAll("$$", "$").replaceAll("/tmp/", `${folder}/`).replace("exec prometheus", "echo");
+    const { status, stdout } = spawnSync("sh", ["-c", run], {
+      env: { ...process.env, PROMETHEUS_CONFIG: "a: '$b'\n" },
+    });
+    expect(status).toBe(0);
+    expect(stdout.toString()).toContain(`--config.file=${folder}/prometheus.yml`);
+    expect(readFileSync(join(folder, "prometheus.yml"), "utf8")).toBe("a: '$b'\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("what compose reads from the environment offends no process and no command that runs beside it", () => {
+  const names = [...new Set([...text.matchAll(/\$\{(RETICENT_\w+)/g)].map(([, name = ""]) => name))];
+  expect(names).toContain("RETICENT_REDIS_PASSWORD");
+  const known = names.filter((name) => !name.startsWith("RETICENT_OPENAI_") && !name.startsWith("RETICENT_EMBEDDER"));
+  expect(() =>
+    parseConfig(Object.fromEntries(known.map((name) => [name, name.endsWith("_LEVEL") ? "info" : "1"]))),
+  ).not.toThrow();
 });
 
 test("every engine has a health check of its own, and every process that of the image", () => {

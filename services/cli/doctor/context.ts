@@ -31,6 +31,8 @@ export interface LedgerFacts {
   probes(fingerprint: string): Promise<ReadonlyMap<string, Float32Array>>;
   /** Its own id, where it has one. */
   readonly id?: string;
+  /** It gets an id with the first start on it, and has none yet: a new one, or one that was emptied. */
+  readonly isNameless?: boolean;
   /** Present where several processes agree on one policy: the agreed revision, and whether another one was in force and was replaced. */
   readonly policy?: {
     readonly agreed: string | null;

@@ -80,6 +80,13 @@ await describeStack("reticent doctor on what is wrong with Redis", (stack) => {
     expect((await look(stack.env(through))).line("ledger-server").status).toBe("ok");
   });
 
+  test("an empty Redis behind an index that was filled from another fails, as a start on it does", async () => {
+    const emptied = await look(stack.env({ RETICENT_REDIS_URL: `${stack.urlOf(stack.redis.url)}/5` }));
+    expect(emptied).toMatchObject({ code: 1 });
+    expect(emptied.named("failed")).toEqual(["index-ledger"]);
+    expect(emptied.line("ledger-store").status).toBe("warning");
+  });
+
   test("a user of its own can be looked at with, and one that lacks a right is told", async () => {
     const asUser = {
       RETICENT_REDIS_URL: stack.redis.url.replace("//", "//reticent:secret-7@"),
@@ -107,6 +114,7 @@ await describeStack("reticent doctor on what is wrong with Redis", (stack) => {
     const report = await look(
       stack.env({ RETICENT_REDIS_URL: replica.url, RETICENT_QUEUE_REDIS_URL: stack.urlOf(stack.redis.url) }),
     );
-    expect(report.named("failed")).toEqual(["ledger-role"]);
+    // It holds nothing yet, and the index was filled from another.
+    expect(report.named("failed")).toEqual(["ledger-role", "index-ledger"]);
   });
 });

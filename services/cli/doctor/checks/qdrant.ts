@@ -105,12 +105,12 @@ function checkFilling(
     name: "index-ledger",
     needs: [collections, ledger],
     advice: "",
-    look: ({ ledgers }, { id }) => {
-      if (ledgers.length === 0 || id === undefined) return ok("the ledger has no name to compare");
+    look: ({ ledgers }, { id, isNameless = false }) => {
+      if (ledgers.length === 0 || (id === undefined && !isNameless)) return ok("the ledger has no name to compare");
       const foreign = ledgers.find((one) => one !== id);
       if (foreign === undefined) return ok(`filled from ${id}`);
       return failed(
-        `filled from the ledger ${foreign}, and RETICENT_REDIS_URL leads to ${id}: that was emptied or exchanged, or is another one`,
+        `filled from the ledger ${foreign}, and RETICENT_REDIS_URL leads to ${id ?? "one without documents"}: that was emptied or exchanged, or is another one`,
         "bring the ledger back; who means it deletes the collections (docs/decisions/0023)",
       );
     },

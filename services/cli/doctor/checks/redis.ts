@@ -142,7 +142,11 @@ export function checkRedisLedger(context: Context, { url, durability, namespace 
         const advice =
           "if documents were kept before, this is another server or an emptied one: stop, and look at backups";
         const nobody = { agreed: null, isSuperseded: async () => false };
-        return warning("there is none; the first start makes it", advice, { ...emptyLedger, policy: nobody });
+        return warning("there is none; the first start makes it", advice, {
+          ...emptyLedger,
+          isNameless: true,
+          policy: nobody,
+        });
       }
       if (look.otherVersion !== undefined)
         return failed(look.otherVersion, "start the version of the program that wrote it");
