@@ -63,6 +63,7 @@ async function ask(args: readonly string[], { stdout, env }: Terminal): Promise<
   const response = await client.request({
     method: "POST",
     path: "/v1/retrieve",
+    servedBy: "query",
     body: {
       query,
       ...(topK === undefined ? {} : { top_k: topK }),

@@ -46,6 +46,16 @@ async function failureOf(promise: Promise<unknown>): Promise<ServiceError> {
   return error;
 }
 
+test("a route that only another process serves is told as that, any other 404 as what the service says", async () => {
+  const { url } = await serverOf(json(404, { code: "not-found", title: "No such resource" }));
+  const client = httpClient({ baseUrl: url, token: "abc" });
+  const plain = { method: "POST", path: "/v1/retrieve", body: {}, schema } as const;
+  expect((await failureOf(client.request(plain))).message).toBe("No such resource (404 not-found)");
+  const error = await failureOf(client.request({ ...plain, servedBy: "query" }));
+  expect(error).toMatchObject({ status: 404, code: "not-found" });
+  expect(error.message).toMatch(/^no query process answers at this address; .*RETICENT_URL/);
+});
+
 test("token, condition, query and body arrive as promised", async () => {
   const { url, seen } = await serverOf(json(200, { ok: true }));
   const client = httpClient({ baseUrl: `${url}/`, token: "abc" });

@@ -29,6 +29,8 @@ export interface HttpRequest<T> {
   readonly body?: unknown;
   /** Sent as If-Match. */
   readonly ifMatch?: number;
+  /** The process whose route this is, where a 404 can only mean that another one was asked: `query` or `indexer`. */
+  readonly servedBy?: "query" | "indexer";
   readonly schema: z.ZodType<T>;
 }
 
@@ -175,6 +177,10 @@ function problemOf<T>(request: HttpRequest<T>, status: number, text: string): Se
   }
   const problem = problemSchema.safeParse(json).data ?? {};
   const code = problem.code ?? "unexpected-response";
+  if (status === 404 && request.servedBy !== undefined) {
+    const hint = `no ${request.servedBy} process answers at this address; is it another one's (--url or RETICENT_URL)?`;
+    return new ServiceError(status, code, printable(`${hint} (${status} ${code})`));
+  }
   const what = problem.detail ?? problem.title ?? `${request.method} ${request.path} was refused`;
   const where = problem.pointer === undefined ? "" : ` at ${problem.pointer}`;
   return new ServiceError(status, code, printable(`${what}${where} (${status} ${code})`));

@@ -23,7 +23,12 @@ const deleteSchema = z.object({
 
 /** What front matter may claim in a source, and the labels there are. @throws CommandError when the token may not write there. */
 export async function sourceRules(client: HttpClient, source: string): Promise<SourceRules> {
-  const { sources, labels } = await client.request({ method: "GET", path: "/v1/sources", schema: sourcesSchema });
+  const { sources, labels } = await client.request({
+    method: "GET",
+    path: "/v1/sources",
+    servedBy: "indexer",
+    schema: sourcesSchema,
+  });
   const found = sources.find((candidate) => candidate.source === source);
   if (found === undefined) {
     const others = sources.length === 0 ? "none" : sources.map((candidate) => candidate.source).join(", ");
