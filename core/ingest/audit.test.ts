@@ -7,7 +7,7 @@ import { type AuditEvent, makeAudit } from "./audit.ts";
 
 /** An index whose holdings a test decides, beside a real ledger. */
 async function opened() {
-  const { ledger, fingerprint, archive } = await ingestHouse();
+  const { ledger, fingerprint, archive, clock, pass } = await ingestHouse();
   const events: AuditEvent[] = [];
   const index = {
     instance: "one",
@@ -28,6 +28,7 @@ async function opened() {
     ledger,
     archive,
     index,
+    clock,
     fingerprints: () => [fingerprint],
     onEvent: (e) => events.push(e),
   });
@@ -45,7 +46,7 @@ async function opened() {
     return key;
   };
   const lagging = async () => (await ledger.lagging(fingerprint, 1_000, true)).map(({ id }) => id);
-  return { ledger, fingerprint, index, audit, events, put, publish, lagging };
+  return { ledger, fingerprint, index, audit, events, put, publish, lagging, pass };
 }
 
 test("an index of a deployment without documents is whole at once", async () => {
@@ -93,6 +94,20 @@ test("a whole index is looked through again and again, a page per step", async (
   expect(events).toEqual([{ kind: "lost", fingerprint, documents: 1 }]);
   for (let steps = 0; steps < 3; steps += 1) await audit.step();
   expect(index.asked).toBe(250 + 250 - 1);
+});
+
+test("what waited when the index was first seen new has to be in it, and what came later not", async () => {
+  const { audit, index, ledger, publish, pass } = await opened();
+  await ledger.putDocument(putOf(keyOf("imported")));
+  pass(1);
+  await audit.step();
+  await ledger.putDocument(putOf(keyOf("later")));
+  pass(1);
+  await audit.step();
+  expect(index.isFilled).toBe(false);
+  await publish(keyOf("imported"));
+  await audit.step();
+  expect(index.isFilled).toBe(true);
 });
 
 test("what waits, has failed, was deleted or has an older text live is not looked for", async () => {

@@ -1,5 +1,6 @@
 import type { DocumentKey, DocumentRecord } from "../document.ts";
 import type { LedgerArchive } from "../ports/archive.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { IndexStand, NotedGeneration, VectorIndex } from "../ports/index.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import { lostCopy } from "./transitions.ts";
@@ -17,6 +18,7 @@ export interface AuditOptions {
   readonly ledger: Pick<Ledger, "list" | "lostByIndex">;
   readonly archive: Pick<LedgerArchive, "tenants">;
   readonly index: AuditedIndex;
+  readonly clock: Clock;
   /** The fingerprints that documents are live under. */
   readonly fingerprints: () => readonly string[];
   /** Told of each step that found something, and of an index that is whole again. Must not throw. */
@@ -37,7 +39,8 @@ interface Pass {
   /** Tenants that are still to be looked at, the present one first. */
   tenants: readonly string[];
   after: DocumentKey | undefined;
-  lost: number;
+  /** Documents that keep the index from being called whole: lacking in it, or never live although they were accepted before it was seen new. */
+  open: number;
 }
 
 /** Compares what is live with what the index holds. */
@@ -57,14 +60,19 @@ export function isAudited<T extends Partial<AuditedIndex>>(index: T): index is T
 
 /**
  * Makes the audit. An index that came back empty, or from an old copy of its disk, knows less than the ledger, and would tell callers that there is no
- * answer; so a new one is refused until it is filled, and an old one is looked through again and again, a page per step.
+ * answer; so a new one is refused until it is filled, with what waited to be indexed when it was first seen, and an old one is looked through again and again, a page per step.
  */
-export function makeAudit({ ledger, archive, index, fingerprints, onEvent }: AuditOptions): Audit {
+export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent }: AuditOptions): Audit {
   const passes = new Map<string, Pass>();
+  /** When an instance was first seen unfilled, ms since the epoch. */
+  const seenNew = new Map<string, number>();
 
   async function step(fingerprint: string): Promise<void> {
     const found = await index.stand(fingerprint);
     const stand = found ?? nothingMade;
+    if (stand.isFilled) seenNew.delete(stand.instance);
+    else if (!seenNew.has(stand.instance)) seenNew.set(stand.instance, clock());
+    const newSince = seenNew.get(stand.instance);
     let lost = 0;
     for (let page = 0; page < (stand.isFilled ? 1 : fillingPages); page += 1) {
       const pass = await passOf(fingerprint, stand);
@@ -72,7 +80,7 @@ export function makeAudit({ ledger, archive, index, fingerprints, onEvent }: Aud
       if (tenant === undefined) {
         passes.delete(fingerprint);
         // Where nothing was made, the first write makes it.
-        if (stand.isFilled || pass.lost > 0 || found === undefined) break;
+        if (stand.isFilled || pass.open > 0 || found === undefined) break;
         await index.filled(fingerprint, stand.instance);
         onEvent({ kind: "filled", fingerprint });
         break;
@@ -86,7 +94,7 @@ export function makeAudit({ ledger, archive, index, fingerprints, onEvent }: Aud
       });
       const lacking = await lostOf(fingerprint, records);
       for (const generation of lacking) await ledger.lostByIndex({ ...generation, fingerprint });
-      pass.lost += lacking.length;
+      pass.open += lacking.length + (newSince === undefined ? 0 : waitingSince(fingerprint, newSince, records));
       lost += lacking.length;
       pass.after = records.at(-1)?.key;
       if (records.length < pageSize) Object.assign(pass, { tenants: others, after: undefined });
@@ -94,10 +102,21 @@ export function makeAudit({ ledger, archive, index, fingerprints, onEvent }: Aud
     if (lost > 0) onEvent({ kind: "lost", fingerprint, documents: lost });
   }
 
+  /** What came after is new to callers as well; what came before, an import for instance, was there to be found. */
+  function waitingSince(fingerprint: string, before: number, records: readonly DocumentRecord[]): number {
+    return records.filter(
+      ({ wanted, failure, live }) =>
+        wanted !== undefined &&
+        failure === undefined &&
+        live[fingerprint]?.generation !== wanted.generation &&
+        Date.parse(wanted.acceptedAt) < before,
+    ).length;
+  }
+
   async function passOf(fingerprint: string, { instance }: IndexStand): Promise<Pass> {
     const going = passes.get(fingerprint);
     if (going?.instance === instance) return going;
-    const pass: Pass = { instance, tenants: await archive.tenants(), after: undefined, lost: 0 };
+    const pass: Pass = { instance, tenants: await archive.tenants(), after: undefined, open: 0 };
     passes.set(fingerprint, pass);
     return pass;
   }

@@ -209,7 +209,7 @@ function reconcilerOf({ ports, config, app, models }: Process, queue: JobQueue):
   const { ledger, archive, index } = ports;
   const onEvent = (event: AuditEvent) => logAudit(app, event);
   const audit = isAudited(index)
-    ? makeAudit({ ledger, archive, index, fingerprints: () => models.written(), onEvent })
+    ? makeAudit({ ledger, archive, index, clock: ports.clock, fingerprints: () => models.written(), onEvent })
     : undefined;
   return makeReconciler({
     ledger: ports.ledger,
