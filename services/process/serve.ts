@@ -9,7 +9,7 @@ import { makeReconciler, type Reconciler } from "#core/ingest/reconciler.ts";
 import { giveUp } from "#core/ingest/worker.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
 import { makeRetrieve } from "#core/retrieval/retrieve.ts";
-import type { ServiceConfig } from "#services/config.ts";
+import { ConfigError, type ServiceConfig } from "#services/config.ts";
 import { authPlugin } from "#services/http/auth.ts";
 import { bodyBudgetPlugin } from "#services/http/body-budget.ts";
 import { inStepPlugin } from "#services/http/in-step.ts";
@@ -110,10 +110,14 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     await registerRoutes(process, queue, () => closed !== undefined);
     if (duties.indexes) queue?.start(makePinnedWorker(ingestParts(process), models));
     reconciler?.start();
-    const url = await app.listen({ host: await oneAddress(config.host), port: config.port });
+    const url = await app
+      .listen({ host: await oneAddress(config.host), port: config.port })
+      .catch(naming("RETICENT_HOST, RETICENT_PORT"));
     if (metrics !== undefined && config.metrics !== undefined) {
       metrics.watch({ ports, role: config.role, written: () => models.written(), indexes: duties.indexes }, app, queue);
-      listener = await listenForMetrics(config.metrics, metrics.registry);
+      listener = await listenForMetrics(config.metrics, metrics.registry).catch(
+        naming("RETICENT_METRICS_HOST, RETICENT_METRICS_PORT"),
+      );
     }
     return { url, app, close, ...(listener === undefined ? {} : { metricsUrl: listener.url }) };
   } catch (error) {
@@ -121,6 +125,11 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     throw error;
   }
 }
+
+/** An address that cannot be listened on is a bad setting. */
+const naming = (settings: string) => (error: unknown) => {
+  throw new ConfigError([`${settings}: ${error instanceof Error ? error.message : String(error)}`]);
+};
 
 async function registerRoutes(
   process: Process,

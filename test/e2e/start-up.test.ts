@@ -120,6 +120,24 @@ describe.for(stacks)("$name", (stack) => {
   });
 });
 
+test("an address that somebody else listens on stops the start by the settings' names", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    taken.close();
+  });
+  const { port } = taken.address() as AddressInfo;
+  const { dataDir, policyDir } = folders();
+  await expect(
+    startService(
+      defaultConfig({ embedder: "hashed", dataDir, policyDir, logLevel: "silent", host: "127.0.0.1", port }),
+    ),
+  ).rejects.toMatchObject({
+    name: "ConfigError",
+    message: expect.stringMatching(/^RETICENT_HOST, RETICENT_PORT: .*EADDRINUSE/),
+  });
+});
+
 const common = { queue: "local", traces: "sqlite" } as const;
 const qdrantAt = (url: string) => ({ url, namespace: "reticent", exactChunks: 1, isApproximateAllowed: false });
 

@@ -37,7 +37,7 @@ describeRedis(
   () => {
     const openHouse = redisHouses();
 
-    async function openBehindProxy() {
+    async function openBehindProxy(answerMs = 300) {
       const house = await openHouse();
       const { port } = new URL(house.url);
       const proxy = await startProxy(Number(port));
@@ -52,7 +52,7 @@ describeRedis(
         onGiveUp: async () => {},
         onError: () => {},
         onTrouble: (error) => troubles.push(String(error)),
-        answerMs: 300,
+        answerMs,
         timing: quick,
       });
       const close = async () => {
@@ -96,7 +96,7 @@ describeRedis(
     }
 
     test("a slow server makes wake-ups slow, not lost", async () => {
-      const { proxy, queue, close } = await openBehindProxy();
+      const { proxy, queue, close } = await openBehindProxy(20_000);
       proxy.keepRequests();
       const slowly = setInterval(() => void proxy.pass().then(() => proxy.keepRequests()), 20);
       const handled = gate<string>();
