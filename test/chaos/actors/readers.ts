@@ -76,7 +76,7 @@ async function askSomething(chaos: Chaos, random: () => number): Promise<void> {
   const isChanged = drawn < 0.8 && chaos.changed.length > 0;
   const document = oneOf(random, isChanged ? chaos.changed : chaos.world.documents);
   const own = readers.filter(({ tenant }) => tenant === document.tenant);
-  if (drawn < 0.9) await ask(chaos, query, oneOf(random, mayAsk(document, own)), document);
+  if (drawn < 0.9) await ask(chaos, query, oneOf(random, isChanged ? mayAsk(document, own) : own), document);
   else await ask(chaos, query, oneOf(random, readers), undefined, oneOf(random, topics));
 }
 
