@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type CollectionProblem, examineSearch, examineTexts, standOf } from "./collections.ts";
+import { type CollectionProblem, examineSearch, examineTexts, standOf } from "./examine.ts";
 import { defaultPrefix } from "./qdrant-index.ts";
 import { aliasesOf } from "./schema.ts";
 import { Server } from "./server.ts";

@@ -1,11 +1,11 @@
-import { type Schemas as ClientSchemas, QdrantClient } from "@qdrant/js-client-rest";
+import type { Schemas as ClientSchemas } from "@qdrant/js-client-rest";
 import { z } from "zod";
 import { assertTime } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
 import type { Filter, Some } from "./filter.ts";
-import { Post } from "./post.ts";
 import { requestsOf } from "./requests.ts";
 import type { SparseVector } from "./terms.ts";
+import { type Api, type Ways, waysTo } from "./ways.ts";
 
 /** The types of the client. */
 export type Schemas = ClientSchemas;
@@ -74,16 +74,6 @@ const isScored = (one: Partial<Scored> | null): one is Scored =>
 export function unavailable(cause: unknown): AppError {
   if (cause instanceof AppError) return cause;
   return new AppError("index-unavailable", { retryAfterS: 1 }, { cause });
-}
-
-/** The generated part of the client: unlike its other methods, these take a signal. */
-type Api = ReturnType<QdrantClient["api"]>;
-
-/** The ways to the server. */
-interface Ways {
-  readonly api: Api;
-  /** For what every question asks. */
-  readonly post: Post;
 }
 
 /**
@@ -302,23 +292,3 @@ function resultOf({ data }: { readonly data: { readonly status?: unknown; readon
 const answerSchema = z.object({ status: z.unknown().optional(), result: z.unknown().optional() });
 
 type Request<T> = (api: Api, end: { readonly signal: AbortSignal; readonly redirect: "manual" }) => Promise<T>;
-
-function waysTo({ url, apiKey }: ServerOptions): Ways {
-  const { pathname } = new URL(url);
-  const headers = {
-    // A compressed answer leaves the server in two parts, the second of which waits for the acknowledgement of the first: 40 ms.
-    "accept-encoding": "identity",
-    // Not as `apiKey`, for which the client prints a warning on every plain connection.
-    ...(apiKey === undefined ? {} : { "api-key": apiKey }),
-  };
-  const client = new QdrantClient({
-    url,
-    // The client's own would take the place of the signal that a request brings.
-    timeout: Number.POSITIVE_INFINITY,
-    // Asked for and judged by `checkVersion`: the client only prints a warning.
-    checkCompatibility: false,
-    ...(pathname === "/" ? {} : { prefix: pathname.replace(/\/$/, "") }),
-    headers,
-  });
-  return { api: client.api(), post: new Post({ url, headers }) };
-}

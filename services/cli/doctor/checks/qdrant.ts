@@ -1,4 +1,4 @@
-import type { CollectionAspect } from "#adapters/index-qdrant/collections.ts";
+import type { CollectionAspect } from "#adapters/index-qdrant/examine.ts";
 import { type CollectionsLook, lookAtQdrant, type QdrantLook } from "#adapters/index-qdrant/look.ts";
 import { checkVersion, oldestVersion } from "#adapters/index-qdrant/version.ts";
 import { answerMs, type Context, isLoopback, type LedgerFacts, type ModelsInUse, many, short } from "../context.ts";
