@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { accessOf } from "#core/access/acl.ts";
+import { keyString } from "#core/document.ts";
 import { bodyOf } from "../content.ts";
 import type { Access } from "../model/access.ts";
 import { type TrackedDocument, World } from "../model/world.ts";
@@ -23,9 +24,20 @@ function scene() {
   return { world, document, contents };
 }
 
-function payloadOf({ tenant, source, id }: TrackedDocument, generation: number) {
+function payloadOf(document: TrackedDocument, generation: number) {
+  const { tenant, source } = document;
   const { grants, denies, labels } = accessOf(access.acl, access.labels);
-  return { tenant, source, id, generation, grants, denies, labels, other_grants: [], access_revision: 1 };
+  return {
+    tenant,
+    source,
+    document: keyString(document),
+    generation,
+    grants,
+    denies,
+    labels,
+    other_grants: [],
+    access_revision: 1,
+  };
 }
 
 const kinds = (world: World, contents: IndexContents, document: TrackedDocument): string[] =>
@@ -43,7 +55,8 @@ test("points of another generation, of a deleted document and of one that nobody
     search: [...contents.search, { id: "p3", payload }],
   });
   expect(kinds(world, extra(payloadOf(document, 2)), document)).toEqual(["orphan-point"]);
-  expect(kinds(world, extra({ ...payloadOf(document, 1), id: "other" }), document)).toEqual(["orphan-point"]);
+  expect(kinds(world, extra({ ...payloadOf(document, 1), document: "other" }), document)).toEqual(["orphan-point"]);
+  expect(kinds(world, extra({ ...payloadOf(document, 1), tenant: "two" }), document)).toEqual(["orphan-point"]);
   document.history.begin(3, 3, { kind: "delete", version: 3 });
   const [deleted] = document.history.expected(3);
   if (deleted !== undefined) document.history.answered(4, 3, deleted);

@@ -1,4 +1,5 @@
 import { accessOf } from "#core/access/acl.ts";
+import { keyString } from "#core/document.ts";
 import { stampsIn } from "../content.ts";
 import { isSame } from "../model/document.ts";
 import type { TrackedDocument, Violation, World } from "../model/world.ts";
@@ -24,12 +25,14 @@ export function compareIndex(
 ): readonly Violation[] {
   const violations: Violation[] = [];
   const searched = new Map<TrackedDocument, Set<string>>();
+  const named = new Map(world.documents.map((document) => [keyString(document), document]));
   for (const point of search) {
-    const { tenant, source, id, generation } = point.payload;
-    const document = world.find(String(tenant), String(source), String(id));
+    const { tenant, source, document: name, generation } = point.payload;
+    const document = named.get(String(name));
     const state = document?.settled;
-    if (document === undefined) {
-      violations.push({ kind: "orphan-point", message: `a point of ${source}/${id}, which was never sent` });
+    // Filters look at tenant and source, erasures at the name: they have to mean the same document.
+    if (document === undefined || document.tenant !== tenant || document.source !== source) {
+      violations.push({ kind: "orphan-point", message: `a point of ${name} in ${tenant}/${source} is of nothing` });
       continue;
     }
     if (document.isBroken || state === undefined) continue;

@@ -67,7 +67,7 @@ export async function checkAtRest(chaos: Chaos, questionsOfEach: number): Promis
 const searchFields = [
   "tenant",
   "source",
-  "id",
+  "document",
   "generation",
   "grants",
   "denies",
