@@ -210,7 +210,7 @@ export class Server {
   async setMetadata(collection: string, metadata: Readonly<Record<string, string>>): Promise<void> {
     await this.#ask(async (api, end) => {
       const answered = await api.updateCollection({ ...this.#of(collection), metadata }, end);
-      if (answered.data.result !== true) throw new Error(`${collection} was not changed`);
+      if (resultOf(answered) !== true) throw new Error(`${collection} was not changed`);
     });
   }
 

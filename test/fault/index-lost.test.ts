@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { hashedEmbedder } from "#adapters/embedder-local/hashed.ts";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
@@ -16,6 +15,7 @@ import { keyOf, searchOf, visibleTo } from "#test/kit/documents.ts";
 import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
 import { dropCollections, sayMissing, startQdrant } from "#test/kit/qdrant.ts";
 import { imitateQdrant } from "#test/kit/qdrant-imitation.ts";
+import { until } from "#test/kit/until.ts";
 
 // The index can be lost, in whole or in part, while the ledger is not: a disk that went, an old copy of it that came back. It is made again from the
 // ledger alone, and until it is whole nobody is told that there is no answer.
@@ -35,13 +35,6 @@ const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await isSo()); tries += 1) {
-    if (tries > 1_000) throw new Error("it did not come about");
-    await sleep(20);
-  }
-}
 
 interface Asked {
   readonly status: number;
