@@ -22,6 +22,7 @@ import { storedEmbeddings } from "./embeddings.ts";
 import { lackingOf } from "./lacking.ts";
 import { outputsFields, readOutputs, readText, textFields } from "./points.ts";
 import { nothingFound, searchCollection } from "./search.ts";
+import { select } from "./select.ts";
 import { Server, unavailable } from "./server.ts";
 import { checkVersion } from "./version.ts";
 import { placeAccess, removeGeneration, withdraw, writeGeneration } from "./writes.ts";
@@ -184,6 +185,18 @@ class QdrantIndex implements VectorIndex {
       const rest =
         after === undefined ? keys : keys.filter((key) => compareKeys(key, { tenant: key.tenant, ...after }) > 0);
       return rest.slice(0, limit);
+    });
+  }
+
+  async holdsBack(fingerprint: string, filter: SearchFilter, chunks: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#run(async () => {
+      const all = select({ ...filter, eligible: null }, []);
+      if (filter.eligible === null || all === "nothing") return false;
+      const open = await this.#toSearch(fingerprint);
+      if (open === undefined) return false;
+      const confirming = this.#collections.confirm(open, fingerprint);
+      const [count] = await Promise.all([this.#server.during(signal).count(open.search, all), confirming]);
+      return count !== chunks;
     });
   }
 

@@ -167,6 +167,14 @@ class SqliteIndex implements VectorIndex {
     });
   }
 
+  async holdsBack(fingerprint: string, filter: SearchFilter): Promise<boolean> {
+    return this.#run(() => {
+      if (filter.eligible === null) return false;
+      const selected = this.#live.select(fingerprint, filter).length;
+      return this.#live.select(fingerprint, { ...filter, eligible: null }).length > selected;
+    });
+  }
+
   async texts(chunkIds: readonly string[], fingerprint: string): Promise<ReadonlyMap<string, ChunkText>> {
     return this.#run(() => this.#store.texts(chunkIds, fingerprint));
   }

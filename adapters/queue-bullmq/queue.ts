@@ -3,7 +3,6 @@ import { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { askingConnection, readyWithin, within, workingConnection } from "#adapters/redis/connections.ts";
 import { plainError } from "#adapters/redis/plain-error.ts";
-import { assertTime, during } from "#core/deadline.ts";
 import type { DocumentKey } from "#core/document.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
 import { type QueueHealth, watchHealth } from "./health.ts";
@@ -79,14 +78,12 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     return connection;
   }
 
-  async function ask<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async function ask<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
-      const answer = await during(signal, () => within(answerMs, what, work));
+      const answer = await within(answerMs, what, work);
       health.answered();
       return answer;
     } catch (error) {
-      // Nobody waits any more, which says nothing about the server.
-      assertTime(signal);
       failed(error);
       throw plainError(error);
     }
@@ -120,10 +117,10 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
   }
 
   return {
-    async wake(key, urgency, signal) {
+    async wake(key, urgency) {
       if (closing !== undefined) return;
       try {
-        await ask("wake-up", () => add(key, urgency === "background"), signal);
+        await ask("wake-up", () => add(key, urgency === "background"));
       } catch (error) {
         health.wakeFailed();
         throw error;

@@ -43,11 +43,11 @@ export async function recordCalls(
       .slice(commandsBefore)
       .filter(({ command }) => command.some((word) => word.startsWith(ledgerKeys)))
       .map(({ at, command }) => ({ from: at, to: at, call: { to: "redis" as const, command } }));
-    const ofQdrant = proxy.exchanges.slice(exchangesBefore).map(({ request: { path, body }, from, to }) => ({
-      from,
-      to,
-      call: { to: "qdrant" as const, path, body },
-    }));
+    const ofQdrant = proxy.exchanges
+      .slice(exchangesBefore)
+      // Questions are sent by POST alone: a GET is the look, from time to time, at whether the collection is still the same.
+      .filter(({ request: { method } }) => method === "POST")
+      .map(({ request: { path, body }, from, to }) => ({ from, to, call: { to: "qdrant" as const, path, body } }));
     recorded.push(grouped([...ofRedis, ...ofQdrant]));
   }
   await service.close();

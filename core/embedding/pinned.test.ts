@@ -16,7 +16,10 @@ async function deployment() {
   const ledger = await openSqliteLedger({ database, clock });
   const probes = openSqliteProbes(database);
   const events: PinnedModelEvent[] = [];
+  const unsearched = new Set<string>();
   return {
+    /** Fingerprints under which the index does not answer yet. */
+    unsearched,
     ledger,
     events,
     pass: (ms: number) => {
@@ -30,6 +33,7 @@ async function deployment() {
         configured,
         ...(previous === undefined ? {} : { previous }),
         clock,
+        isSearched: async (fingerprint) => !unsearched.has(fingerprint),
         onEvent: (event) => events.push(event),
       }),
   };
@@ -72,6 +76,21 @@ test("a change goes on beside the answers, is made when nothing is missing, and 
   await (await start(testEncoder("a", 0))).advance();
   expect(events.at(-1)).toEqual({ kind: "retired", documents: 2 });
   expect(Object.keys((await ledger.read([keyOf("one")]))[0]?.live ?? {})).toEqual([a]);
+});
+
+test("nobody is sent to an index that does not answer yet, though nothing is missing in it", async () => {
+  const { ledger, unsearched, start } = await deployment();
+  await start(testEncoder("a", 0));
+  await ledger.putDocument(putOf(keyOf("one")));
+  await makeLive(ledger, keyOf("one"), a);
+  const models = await start(testEncoder("b", 1), testEncoder("a", 0));
+  await makeLive(ledger, keyOf("one"), b);
+  unsearched.add(b);
+  await models.advance();
+  expect(models.active()).toBe(a);
+  unsearched.clear();
+  await models.advance();
+  expect(models.active()).toBe(b);
 });
 
 test("a previous encoder that is not the active one answers nothing, and the active one's documents wait for a way back", async () => {

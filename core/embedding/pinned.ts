@@ -29,6 +29,11 @@ export interface PinnedModelOptions {
   /** The one that it used before, or may go back to. */
   readonly previous?: Embedder;
   readonly clock: Clock;
+  /**
+   * Whether the index answers questions under a fingerprint, which one that can be lost does only once it was seen to be whole. Absent = always.
+   * @throws AppError `index-unavailable`
+   */
+  readonly isSearched?: (fingerprint: string) => Promise<boolean>;
   /** Must not throw. */
   readonly onEvent: (event: PinnedModelEvent) => void;
 }
@@ -50,7 +55,7 @@ export interface EncoderStatus {
 
 /**
  * Which encoder answers and which ones documents are indexed for. Questions search one fingerprint, the active one of the ledger, with
- * the encoder of that fingerprint; another one becomes active when no document is missing under it.
+ * the encoder of that fingerprint; another one becomes active when no document is missing under it and the index answers under it.
  */
 export interface PinnedModel {
   /** The active fingerprint, as of the last {@link advance}, {@link observe} or {@link look}. */
@@ -227,9 +232,11 @@ class Pinned implements PinnedModel {
 
   /** What is accepted between the question and the switch replaces a text that is live under both: no document is ever away. */
   async #switch(to: string): Promise<void> {
-    const { ledger, onEvent } = this.#options;
+    const { ledger, isSearched, onEvent } = this.#options;
     const from = this.#active;
     if ((await ledger.lagging(to, 1)).length > 0) return;
+    // Nothing is missing, and nobody has made sure yet: questions stay where they are answered.
+    if ((await isSearched?.(to)) === false) return;
     const isOurs = await ledger.activate(from, to);
     await this.look();
     if (isOurs) onEvent({ kind: "switched", from, to });

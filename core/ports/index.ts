@@ -179,6 +179,12 @@ export interface VectorIndex {
     signal?: AbortSignal,
   ): Promise<readonly DocumentKey[]>;
   /**
+   * Whether the quality gates of a filter hold back anything that the rest of it selects; without gates nothing is. A look at what is there, not a
+   * search.
+   * @param chunks `statistics.chunks` of a search inside the filter. When documents changed since, the answer may be of either moment.
+   */
+  holdsBack(fingerprint: string, filter: SearchFilter, chunks: number, signal?: AbortSignal): Promise<boolean>;
+  /**
    * Texts by chunk id, of this fingerprint alone: another one may have cut the same generation otherwise, under the same ids. An id that
    * is gone is absent from the map.
    */

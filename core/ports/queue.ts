@@ -12,10 +12,9 @@ export interface JobQueue {
    * Within a bounded time; after the close, for nothing.
    * @param urgency in the background: after everything that somebody may be waiting for. Whoever wakes in the background comes back: while the
    * document has a wake-up already, a shared queue leaves this one out.
-   * @param signal of the request that it is for: it waits no longer than that
    * @throws Error when the wake-up did not get through; what was committed stands, and the reconciler finds it
    */
-  wake(key: DocumentKey, urgency?: "background", signal?: AbortSignal): Promise<void>;
+  wake(key: DocumentKey, urgency?: "background"): Promise<void>;
   /** Starts the workers of this process; once per queue. A process that never does only wakes. */
   start(handler: WakeUpHandler): void;
   /** Documents with a wake-up that waits, rests after a failure or is active. @throws Error when it cannot be asked */

@@ -4,7 +4,7 @@ import type { VectorIndex } from "../ports/index.ts";
 import type { Ledger } from "../ports/ledger.ts";
 
 /** What of an index a question needs. */
-export type SearchedIndex = Pick<VectorIndex, "search" | "texts" | "tokenOutputs" | "matchTokens"> & {
+export type SearchedIndex = Pick<VectorIndex, "search" | "holdsBack" | "texts" | "tokenOutputs" | "matchTokens"> & {
   /** Whether it keeps a copy of access beside the ledger, and behind it. */
   readonly keepsCopies: boolean;
 };
@@ -21,6 +21,8 @@ export function indexDuring(signal: AbortSignal | undefined, index: VectorIndex)
   return {
     keepsCopies: index.placeAccess !== undefined,
     search: (query) => during(signal, () => index.search(query, signal)),
+    holdsBack: (fingerprint, filter, chunks) =>
+      during(signal, () => index.holdsBack(fingerprint, filter, chunks, signal)),
     texts: (chunkIds, fingerprint) => during(signal, () => index.texts(chunkIds, fingerprint, signal)),
     tokenOutputs: (chunkIds, fingerprint) => during(signal, () => index.tokenOutputs(chunkIds, fingerprint, signal)),
     ...(matchTokens === undefined

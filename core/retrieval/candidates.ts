@@ -30,6 +30,8 @@ export interface CandidateSet {
   readonly candidates: readonly Candidate[];
   /** Hits that the ledger did not confirm. Only for the trace, and there only for those who may explain. */
   readonly dropped: readonly IndexHit[];
+  /** Whether the ledger's quality gates dropped a confirmed hit that the index had let through, its copy of what they look at being behind. */
+  readonly isHeldBack: boolean;
   readonly statistics: IndexAnswer["statistics"];
 }
 
@@ -94,7 +96,8 @@ export async function findCandidates(
     const candidates = query.filter.eligible === null ? judged : judged.filter((item) => item.trustGate === "eligible");
     const lost = answer.hits.length - candidates.length;
     if (answer.exhausted || lost === 0 || candidates.length >= enough) {
-      return { candidates, dropped, statistics: answer.statistics };
+      const isHeldBack = candidates.length < judged.length;
+      return { candidates, dropped, isHeldBack, statistics: answer.statistics };
     }
   }
 }

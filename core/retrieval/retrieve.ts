@@ -92,6 +92,8 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
       recheck: dependencies.recheck,
     };
     const question = await readQuestion(request.query, embedder);
+    const conditions = conditionsOf(request.filter);
+    const filterOf = (eligible: SearchFilter["eligible"]): SearchFilter => ({ visibility, eligible, conditions });
     const search = async (eligible: SearchFilter["eligible"]): Promise<Attempt> =>
       attempt(ports, {
         query: {
@@ -99,7 +101,7 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
           vector: question.vector,
           terms: question.terms,
           density: true,
-          filter: { visibility, eligible, conditions: conditionsOf(request.filter) },
+          filter: filterOf(eligible),
         },
         question,
         snapshot,
@@ -110,9 +112,13 @@ export function makeRetrieve(dependencies: RetrieveDependencies): Retrieve {
         denseWeight: embedder.model.denseWeight,
       });
 
-    const eligible = await search({ trust: snapshot.trust, now: startedAt });
-    // The second search only looks for the reason; nothing that it finds is ever returned.
-    const visible = eligible.decision.outcome === "answered" ? undefined : await search(null);
+    const gated: SearchFilter["eligible"] = { trust: snapshot.trust, now: startedAt };
+    const isHeldBack = async ({ isHeldBack: byLedger, statistics }: CandidateSet): Promise<boolean> =>
+      byLedger || ports.index.holdsBack(embedder.model.fingerprint, filterOf(gated), statistics.chunks);
+    const eligible = await search(gated);
+    // The second search only looks for the reason; nothing that it finds is ever returned. Where the gates held nothing back it would be the first one.
+    const isAnswered = eligible.decision.outcome === "answered";
+    const visible = isAnswered || !(await isHeldBack(eligible.set)) ? undefined : await search(null);
     const reason = reasonOf(eligible.decision, visible?.decision);
 
     const versions = {

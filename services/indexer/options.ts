@@ -4,6 +4,7 @@ import type { Ledger } from "#core/ports/ledger.ts";
 import type { Policy } from "#core/ports/policy.ts";
 import type { JobQueue } from "#core/ports/queue.ts";
 import type { Recheck } from "#core/retrieval/recheck.ts";
+import type { WakeUps } from "./wake-ups.ts";
 
 /** What the indexer's routes need. */
 export interface IndexerOptions {
@@ -21,4 +22,9 @@ export interface IndexerOptions {
   readonly waitMs: number;
   /** Absent = the re-check of the service; tests put one in its place that lacks a condition. */
   readonly recheck?: Recheck;
+}
+
+/** The same, as the routes of one app share it. */
+export interface RouteOptions extends Omit<IndexerOptions, "queue"> {
+  readonly wakeUps: WakeUps;
 }

@@ -109,7 +109,7 @@ export async function openSharedQueue(
   });
   // Its methods may be in its private state.
   return {
-    wake: (key, urgency, signal) => queue.wake(key, urgency, signal),
+    wake: (key, urgency) => queue.wake(key, urgency),
     start: (handler) => queue.start(handler),
     depth: () => queue.depth(),
     close: () => queue.close(),

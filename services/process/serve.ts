@@ -65,6 +65,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     configured: ports.embedder,
     ...(ports.previousEmbedder === undefined ? {} : { previous: ports.previousEmbedder }),
     clock: ports.clock,
+    isSearched: async (fingerprint) => (await ports.index.stand?.(fingerprint))?.isFilled ?? true,
     onEvent: (event) => logModel(app, event),
   }).catch(closing);
   const duties = dutiesOf(config.role);

@@ -81,7 +81,8 @@ describeRedis(
             document: { state: "indexing" },
           });
         }
-        expect(queue.health()).toEqual({ reachable: false, failedWakes: 3 });
+        // No answer waited for its wake-up.
+        await expect.poll(() => queue.health(), long).toEqual({ reachable: false, failedWakes: 3 });
         expect(troubles.length).toBeGreaterThan(0);
         await expect(queue.depth()).rejects.toBeInstanceOf(Error);
 

@@ -48,6 +48,10 @@ export function placed(index: VectorIndex, live: () => readonly LiveEntry[]): Ve
       await catchUp();
       return index.documents(fingerprint, filter, page);
     },
+    holdsBack: async (fingerprint, filter, chunks) => {
+      await catchUp();
+      return index.holdsBack(fingerprint, filter, chunks);
+    },
     texts: (ids, fingerprint) => index.texts(ids, fingerprint),
     tokenOutputs: (ids, fingerprint) => index.tokenOutputs(ids, fingerprint),
     ...(index.embeddings === undefined

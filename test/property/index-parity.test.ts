@@ -212,11 +212,16 @@ for (const { name, url, numRuns } of [
               for (const eligible of isEligible ? [{ trust, now }, null, { trust, now }] : [null]) {
                 const filter: SearchFilter = searchOf(visibility, { eligible, conditions });
                 const query = { fingerprint, vector: direction(degrees), terms, filter, limit, density: true };
-                expectSame(await copied.search(query), await own.search(query));
+                const expected = await own.search(query);
+                expectSame(await copied.search(query), expected);
                 const page = { limit: 100 };
-                expect(await copied.documents(fingerprint, filter, page)).toEqual(
-                  await own.documents(fingerprint, filter, page),
-                );
+                const selected = await own.documents(fingerprint, filter, page);
+                expect(await copied.documents(fingerprint, filter, page)).toEqual(selected);
+                const all = await own.documents(fingerprint, { ...filter, eligible: null }, page);
+                const { chunks } = expected.statistics;
+                for (const index of [own, copied]) {
+                  expect(await index.holdsBack(fingerprint, filter, chunks)).toBe(selected.length < all.length);
+                }
               }
             }
             await own.close();

@@ -4,12 +4,12 @@ import { limits } from "#core/limits.ts";
 import { ledgerOf } from "#services/http/ledger-of.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { expectedRevision, refuseConditions } from "../etag.ts";
-import type { IndexerOptions } from "../options.ts";
+import type { RouteOptions } from "../options.ts";
 import { type DocumentParams, putAccessSchema } from "../schemas.ts";
 import { admit, checkLabels, statusOf, wake } from "./shared.ts";
 
 /** A document's access alone: in force for every question that starts after the answer. */
-export const accessRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
+export const accessRoutes: FastifyPluginAsync<RouteOptions> = async (app, options) => {
   const mayShare = (request: FastifyRequest<{ Params: DocumentParams }>, effect: "narrows" | "may-widen") =>
     admit(request, "share", options, effect);
   const before = {

@@ -12,7 +12,7 @@ import { checkDocumentId } from "#services/http/document-id.ts";
 import { ledgerOf } from "#services/http/ledger-of.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { expectedRevision, refuseConditions } from "../etag.ts";
-import type { IndexerOptions } from "../options.ts";
+import type { RouteOptions } from "../options.ts";
 import {
   type DocumentParams,
   deleteQuerySchema,
@@ -28,7 +28,7 @@ type DocumentRequest = FastifyRequest<{ Params: DocumentParams }>;
 const path = "/v1/documents/:source/:id";
 
 /** One document: accept it, delete it, say how it stands. */
-export const documentRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
+export const documentRoutes: FastifyPluginAsync<RouteOptions> = async (app, options) => {
   const { policy } = options;
 
   const mayPut = (request: DocumentRequest): Admission => {
@@ -128,7 +128,7 @@ function commandOf(key: DocumentKey, body: PutDocumentBody): Omit<PutDocument, "
 async function waited(
   record: DocumentRecord,
   wait: boolean,
-  options: Pick<IndexerOptions, "changes" | "written" | "waitMs"> & { readonly ledger: Pick<Ledger, "read"> },
+  options: Pick<RouteOptions, "changes" | "written" | "waitMs"> & { readonly ledger: Pick<Ledger, "read"> },
 ): Promise<DocumentRecord> {
   const generation = record.wanted?.generation;
   if (!wait || generation === undefined) return record;

@@ -11,7 +11,7 @@ import { signalOf } from "#services/http/deadline.ts";
 import { ledgerOf } from "#services/http/ledger-of.ts";
 import { parseQuery } from "#services/http/validate.ts";
 import { cursorOf, keyOfCursor, type PageKey } from "../cursor.ts";
-import type { IndexerOptions } from "../options.ts";
+import type { RouteOptions } from "../options.ts";
 import { listQuerySchema } from "../schemas.ts";
 import { writerStatus } from "../status.ts";
 import { mayReadNow } from "./shared.ts";
@@ -27,7 +27,7 @@ interface Page {
 const scanRecords = 500;
 
 /** GET /v1/documents: what the caller may read now; for those whom the policy lets also what a filter selects, failed and stored ones. */
-export const listRoutes: FastifyPluginAsync<IndexerOptions> = async (app, options) => {
+export const listRoutes: FastifyPluginAsync<RouteOptions> = async (app, options) => {
   const { policy } = options;
 
   app.get("/v1/documents", async (request, reply) => {
@@ -85,7 +85,7 @@ function answer<T>(page: Page, keys: readonly PageKey[], shown: readonly T[]) {
 async function selected(
   filter: VisibilityFilter,
   page: Page,
-  { index, fingerprint }: IndexerOptions,
+  { index, fingerprint }: RouteOptions,
   signal: AbortSignal,
 ): Promise<PageKey[]> {
   if (filter.kind === "nothing") return [];
@@ -107,7 +107,7 @@ async function readable(
   tenant: string,
   filter: VisibilityFilter,
   page: Page,
-  options: Pick<IndexerOptions, "fingerprint" | "recheck"> & { readonly ledger: Pick<Ledger, "list"> },
+  options: Pick<RouteOptions, "fingerprint" | "recheck"> & { readonly ledger: Pick<Ledger, "list"> },
 ): Promise<PageKey[]> {
   const found: PageKey[] = [];
   if (filter.kind === "nothing") return found;

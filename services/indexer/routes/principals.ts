@@ -5,12 +5,12 @@ import { limits } from "#core/limits.ts";
 import { ledgerOf } from "#services/http/ledger-of.ts";
 import { noQuery, parseBody, parseQuery } from "#services/http/validate.ts";
 import { refuseConditions } from "../etag.ts";
-import type { IndexerOptions } from "../options.ts";
+import type { RouteOptions } from "../options.ts";
 import { disabledSchema } from "../schemas.ts";
 import { revisionFor } from "./shared.ts";
 
 /** PUT /v1/principals/{id}/disabled: takes effect with the next request of that user or agent, whatever its token says. */
-export const principalRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy" | "ledger">> = async (app, options) => {
+export const principalRoutes: FastifyPluginAsync<Pick<RouteOptions, "policy" | "ledger">> = async (app, options) => {
   // Asked before the body is read and again after: see admit() in shared.ts.
   const mustBeAdmin = ({ caller }: Pick<FastifyRequest, "caller">, effect: "narrows" | "may-widen"): void => {
     if (!revisionFor(effect, options.policy).may(caller, "admin", "tenant")) {

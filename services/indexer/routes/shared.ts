@@ -6,10 +6,9 @@ import { AppError } from "#core/errors.ts";
 import { sourcePattern } from "#core/limits.ts";
 import type { Policy, PolicySnapshot } from "#core/ports/policy.ts";
 import { recheck as serviceRecheck } from "#core/retrieval/recheck.ts";
-import { signalOf } from "#services/http/deadline.ts";
 import { checkDocumentId } from "#services/http/document-id.ts";
 import { etagOf } from "../etag.ts";
-import type { IndexerOptions } from "../options.ts";
+import type { RouteOptions } from "../options.ts";
 import type { DocumentParams } from "../schemas.ts";
 import { type DocumentStatus, writerStatus } from "../status.ts";
 
@@ -52,7 +51,7 @@ export function revisionFor(effect: "narrows" | "may-widen", policy: Policy): Po
 export function admit(
   request: FastifyRequest<{ Params: DocumentParams }>,
   action: "write" | "share",
-  { policy }: Pick<IndexerOptions, "policy">,
+  { policy }: Pick<RouteOptions, "policy">,
   effect: "narrows" | "may-widen" = "may-widen",
 ): Admission {
   const key = keyOf(request.caller, request.params);
@@ -71,7 +70,7 @@ export function checkLabels(snapshot: PolicySnapshot, labels: readonly string[])
 export function mayReadNow(
   record: DocumentRecord,
   filter: VisibilityFilter,
-  options: Pick<IndexerOptions, "fingerprint" | "recheck">,
+  options: Pick<RouteOptions, "fingerprint" | "recheck">,
 ): boolean {
   const { recheck = serviceRecheck } = options;
   const fingerprint = options.fingerprint();
@@ -80,16 +79,14 @@ export function mayReadNow(
 }
 
 /** The writer's status of a record, with its ETag on the reply. */
-export function statusOf(reply: FastifyReply, record: DocumentRecord, options: IndexerOptions): DocumentStatus {
+export function statusOf(reply: FastifyReply, record: DocumentRecord, options: RouteOptions): DocumentStatus {
   reply.header("etag", etagOf(record.accessRevision));
   return writerStatus(record, options.fingerprint());
 }
 
 /** What was committed stands, whether or not the wake-up gets through: the reconciler finds it. */
-export async function wake(request: FastifyRequest, options: IndexerOptions, key: DocumentKey): Promise<void> {
-  try {
-    await options.queue.wake(key, undefined, signalOf(request));
-  } catch (error) {
-    request.log.warn({ err: error }, "wake-up failed; the reconciler will find the document");
-  }
+export async function wake(request: FastifyRequest, { wakeUps }: RouteOptions, key: DocumentKey): Promise<void> {
+  await wakeUps.send(key, (error) =>
+    request.log.warn({ err: error }, "wake-up failed; the reconciler will find the document"),
+  );
 }

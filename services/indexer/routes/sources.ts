@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync } from "fastify";
 import { noQuery, parseQuery } from "#services/http/validate.ts";
-import type { IndexerOptions } from "../options.ts";
+import type { RouteOptions } from "../options.ts";
 
 /** GET /v1/sources: what a client that sends documents must know, for the sources that the caller may write. */
-export const sourceRoutes: FastifyPluginAsync<Pick<IndexerOptions, "policy">> = async (app, { policy }) => {
+export const sourceRoutes: FastifyPluginAsync<Pick<RouteOptions, "policy">> = async (app, { policy }) => {
   app.get("/v1/sources", async (request, reply) => {
     parseQuery(noQuery, request.query);
     const snapshot = policy.current();
