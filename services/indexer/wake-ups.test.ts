@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import type { DocumentKey } from "#core/document.ts";
+import type { JobQueue } from "#core/ports/queue.ts";
 import { keyOf } from "#test/kit/documents.ts";
 import { mostAhead, WakeUps } from "./wake-ups.ts";
 
 /** A queue whose answers come when the test says so. */
 function slowQueue() {
   const waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
-  const wake = (_: DocumentKey) => new Promise<void>((resolve, reject) => void waiting.push({ resolve, reject }));
+  const wake: JobQueue["wake"] = () => new Promise<void>((resolve, reject) => void waiting.push({ resolve, reject }));
   return { waiting, queue: { wake } };
 }
 

@@ -48,6 +48,12 @@ export async function qdrantScenario(index: VectorIndex): Promise<readonly unkno
   const chunks = searched.flatMap(({ hits }) => hits.map(({ chunkId }) => chunkId));
   const texts = [...(await index.texts(chunks, fingerprint))];
   const documents = await index.documents(fingerprint, eligible, { limit: 10 });
+  // "d" replaces "b".
+  const chosen = searched.at(-1)?.statistics.chunks ?? 0;
+  const heldBack = [
+    await index.holdsBack(fingerprint, eligible, chosen),
+    await index.holdsBack(fingerprint, caller(), 3),
+  ];
   await index.remove(keyOf("a"), 1, fingerprint);
-  return [...placed, ...searched, texts, documents, await search(caller())];
+  return [...placed, ...searched, texts, documents, heldBack, await search(caller())];
 }
