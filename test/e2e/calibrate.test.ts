@@ -1,7 +1,6 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
@@ -17,6 +16,7 @@ import { startService } from "#services/compose.ts";
 import { defaultConfig } from "#services/config.ts";
 import type { RunningService } from "#services/process/serve.ts";
 import { capturedTerminal } from "#test/kit/terminal.ts";
+import { until } from "#test/kit/until.ts";
 
 // An operator calibrates on the shipped examples, publishes the file, and the next answer says so.
 
@@ -62,14 +62,6 @@ async function send(folder: string, source: string) {
 async function ask(query: string) {
   const client = httpClient({ baseUrl: service.url, token: await tokenOf("erin", ["employees"]) });
   return client.request({ method: "POST", path: "/v1/retrieve", body: { query }, schema: retrieveResponseSchema });
-}
-/** Waits for what the service says of itself: it looks at its policy folder in an interval of its own. */
-async function until(holds: () => Promise<boolean>) {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await holds()) return;
-    await sleep(25);
-  }
-  throw new Error("it never came to that");
 }
 const readySchema = z.object({ status: z.string(), codes: z.array(z.string()) });
 const codes = async () => readySchema.parse(await (await fetch(`${service.url}/readyz`)).json()).codes;

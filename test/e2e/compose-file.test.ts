@@ -19,6 +19,7 @@ interface ComposeService {
   readonly build?: string;
   readonly healthcheck?: object;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly env_file?: readonly object[];
 }
 
 const root = join(import.meta.dirname, "../..");
@@ -116,6 +117,14 @@ test("without a password for Redis and a key for Qdrant nothing starts", () => {
   }
   // Neither has a default anywhere.
   expect(text).not.toMatch(/(PASSWORD|API_KEY):-[^}]/);
+});
+
+test("every process, and no engine, gets the settings of a file that need not be there and is not committed", () => {
+  const given = named.filter(([, { env_file: files }]) => files !== undefined);
+  expect(given.map(([name]) => name).toSorted()).toEqual(["indexer", "query", "worker"]);
+  for (const [, { env_file: files }] of given) expect(files).toEqual([{ path: "reticent.env", required: false }]);
+  const ignored = readFileSync(join(root, ".gitignore"), "utf8").split("\n");
+  expect(ignored).toEqual(expect.arrayContaining([".env", "reticent.env"]));
 });
 
 test("each process gets settings that its role accepts", () => {

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { startService } from "#services/compose.ts";
@@ -10,6 +9,7 @@ import type { RunningService } from "#services/process/serve.ts";
 import { type EmbeddingsServer, embeddingsServer, type Mode } from "#test/kit/embeddings-server.ts";
 import { openAiFor, testKey } from "#test/kit/openai.ts";
 import { policyFolder, testPolicy } from "#test/kit/policy-folder.ts";
+import { until } from "#test/kit/until.ts";
 
 // The whole service on an embeddings endpoint, over HTTP, while the endpoint fails in every way that endpoints do.
 
@@ -73,13 +73,6 @@ async function house(server: EmbeddingsServer, overrides: Partial<ServiceConfig>
     ask: (query: string) => call("gwen", "guests", "POST", "/v1/retrieve", { query }),
     failures: () => log.filter((line) => line.includes("indexing failed, will be tried again")).length,
   };
-}
-
-async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  for (let tries = 0; !(await isSo()); tries += 1) {
-    if (tries > 1_000) throw new Error("it did not come about");
-    await sleep(20);
-  }
 }
 
 async function started(): Promise<EmbeddingsServer> {

@@ -56,8 +56,8 @@ await describeStack("reticent doctor on what is wrong with Qdrant and an embeddi
       () => patch({ filled: "another" }),
       () => patch(metadata),
     );
-    expect(empty).toMatchObject({ code: 0 });
-    expect(empty.named("warning")).toEqual(["calibration", "index-filled"]);
+    expect(empty).toMatchObject({ code: 1 });
+    expect(empty.named("failed")).toEqual(["index-filled"]);
     const foreign = await stack.withFault(
       () => patch({ ledger: "another" }),
       () => patch(metadata),

@@ -122,7 +122,7 @@ function checkFilling(
     look: ({ isFilled }) =>
       isFilled
         ? ok("known to hold what is live")
-        : warning(
+        : failed(
             "not known to hold what is live: questions are answered with 503 reindexing until it is",
             "let a worker run: it fills the index from the ledger",
           ),
