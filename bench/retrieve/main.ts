@@ -1,14 +1,12 @@
 #!/usr/bin/env node
 // node bench/retrieve/main.ts [--chunks 10000] [--questions 200] [--ingest-seconds 15] [--json]
-import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { Agent, request } from "node:http";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { signToken } from "#adapters/identity-jose/embedded.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
 import { round, type Timing } from "../index/figures.ts";
+import { type MeasuredProcess, startMeasured } from "../kit/measured-process.ts";
 import { encoderAlone } from "./alone.ts";
 import { bodyOf, chunksPerDocument, questionAbout } from "./corpus.ts";
 import type { FromServed, LoopFigures } from "./served.ts";
@@ -42,7 +40,6 @@ interface Stretch extends LoopFigures {
 
 const dataDir = mkdtempSync(join(tmpdir(), "reticent-bench-"));
 const policy = policyFolder();
-const agent = new Agent({ keepAlive: true });
 try {
   const filling = await startServed("made-up");
   const fillStart = performance.now();
@@ -76,7 +73,7 @@ try {
     cores: availableParallelism(),
     load: round(loadavg()[0] ?? 0, 1),
     fillMs,
-    startMs: served.startMs,
+    startMs: served.hello.startMs,
     withoutEncoder,
     withEncoder,
     duringIngest: { ...during, ingestedChunks },
@@ -85,7 +82,6 @@ try {
   if (values.json) console.log(JSON.stringify(figures, null, 2));
   else print(figures);
 } finally {
-  agent.destroy();
   policy.remove();
   rmSync(dataDir, { recursive: true, force: true });
 }
@@ -96,80 +92,17 @@ function whole(name: "chunks" | "questions" | "ingest-seconds"): number {
   return value;
 }
 
-interface Served {
-  readonly startMs: number;
-  call(user: string, group: string, method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
-  /** Figures since the last report. */
-  report(): Promise<LoopFigures>;
-  close(): Promise<void>;
-}
+type Hello = Extract<FromServed, { readonly url: string }>;
+type Served = MeasuredProcess<Hello, LoopFigures>;
 
-async function startServed(encoder: "made-up" | "built-in"): Promise<Served> {
-  const child = fork(join(import.meta.dirname, "served.ts"), [dataDir, policy.dir, encoder], { execArgv: values.node });
-  const hello = await told(child);
-  if (!("url" in hello)) throw new Error("the service did not say where it is");
-  const tokens = new Map<string, string>();
-  return {
-    startMs: hello.startMs,
-    async call(user, group, method, path, body) {
-      let token = tokens.get(group);
-      if (token === undefined) {
-        const who = { tenant: "one", user, groups: [group], agents: [], ttlS: 3_600, audience: "reticent" };
-        token = await signToken({ dataDir, ...who });
-        tokens.set(group, token);
-      }
-      return send(`${hello.url}${path}`, method, token, body);
-    },
-    async report() {
-      child.send("report");
-      const figures = await told(child);
-      if ("url" in figures) throw new Error("the service started twice");
-      return figures;
-    },
-    async close() {
-      const ended = new Promise((resolve) => {
-        child.once("exit", resolve);
-      });
-      child.send("close");
-      await ended;
-    },
-  };
-}
-
-/** The next message of the measured process. */
-function told(child: ChildProcess): Promise<FromServed> {
-  return new Promise((resolve, reject) => {
-    const failed = () => reject(new Error("the measured process ended"));
-    child.once("exit", failed);
-    child.once("message", (message) => {
-      child.off("exit", failed);
-      resolve(message as FromServed);
-    });
-  });
-}
-
-function send(url: string, method: string, token: string, body?: unknown): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json" } : {}) };
-    const sent = request(url, { method, agent, headers }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text));
-        else reject(new Error(`${response.statusCode}: ${text}`));
-      });
-    });
-    sent.on("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
+function startServed(encoder: "made-up" | "built-in"): Promise<Served> {
+  const program = join(import.meta.dirname, "served.ts");
+  return startMeasured<Hello, LoopFigures>(program, [dataDir, policy.dir, encoder], dataDir, values.node);
 }
 
 async function put(served: Served, document: number): Promise<void> {
   const path = `/v1/documents/open/document-${document}?wait=true`;
-  await served.call("wendy", "writers", "PUT", path, {
+  await served.call("writers", "PUT", path, {
     version: 1,
     title: `Document ${document}`,
     content_type: "text/markdown",
@@ -204,7 +137,7 @@ async function ask(served: Served, until: number | ((number: number) => boolean)
   const outcomes = new Map<string, number>();
   const one = async (number: number): Promise<void> => {
     const query = questionAbout((number * 37) % documents, number);
-    const { outcome } = await served.call("gwen", "guests", "POST", "/v1/retrieve", { query });
+    const { outcome } = await served.call("guests", "POST", "/v1/retrieve", { query });
     outcomes.set(String(outcome), (outcomes.get(String(outcome)) ?? 0) + 1);
   };
   await inLanes(1, 20, one);
@@ -216,7 +149,7 @@ async function ask(served: Served, until: number | ((number: number) => boolean)
     while (!over.signal.aborted) {
       const start = performance.now();
       // oxlint-disable-next-line no-await-in-loop
-      await served.call("gwen", "guests", "GET", "/healthz");
+      await served.call("guests", "GET", "/healthz");
       probes.push(performance.now() - start);
       // oxlint-disable-next-line no-await-in-loop
       await new Promise((resolve) => {

@@ -1,12 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { sizeProbe } from "#adapters/index-qdrant/terms.ts";
+import { closedPort } from "./closed-port.ts";
+import { ended, onFreePort, untilReady } from "./own-program.ts";
 
 /** A Qdrant that tests may use. */
 export interface TestQdrant {
@@ -84,26 +83,19 @@ async function collectionsOf(url: string, prefix: string): Promise<readonly stri
 
 async function ownServer(program: string): Promise<TestQdrant> {
   const folder = mkdtempSync(join(tmpdir(), "reticent-qdrant-"));
-  const port = await freePort();
-  let child = await startOn(program, port, folder);
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.kill(signal);
-    await ended;
-  };
+  let { port, child } = await onFreePort((free) => startOn(program, free, folder));
   return {
     url: `http://127.0.0.1:${port}`,
     isOwn: true,
     folder,
     pid: () => child.pid ?? 0,
     async stop() {
-      await end("SIGKILL");
+      await ended(child, "SIGKILL");
       rmSync(folder, { recursive: true, force: true });
     },
-    kill: () => end("SIGKILL"),
+    kill: () => ended(child, "SIGKILL"),
     async restart() {
-      await end("SIGTERM");
+      await ended(child, "SIGTERM");
       child = await startOn(program, port, folder);
     },
   };
@@ -134,27 +126,14 @@ async function startOn(program: string, port: number, folder: string): Promise<C
       ...process.env,
       QDRANT__SERVICE__HOST: "127.0.0.1",
       QDRANT__SERVICE__HTTP_PORT: String(port),
-      QDRANT__SERVICE__GRPC_PORT: String(await freePort()),
+      QDRANT__SERVICE__GRPC_PORT: String(await closedPort()),
       QDRANT__STORAGE__STORAGE_PATH: join(folder, "storage"),
       QDRANT__STORAGE__SNAPSHOTS_PATH: join(folder, "snapshots"),
       QDRANT__TELEMETRY_DISABLED: "true",
       QDRANT__LOG_LEVEL: "WARN",
     },
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (bytes: Buffer) => {
-      output = `${output}${bytes.toString()}`.slice(-4_000);
-    });
-  }
-  const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
-  for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`qdrant ended at once:\n${output}`);
-    if (await isReady(`http://127.0.0.1:${port}`)) return child;
-    await sleep(20);
-  }
+  return untilReady(child, () => isReady(`http://127.0.0.1:${port}`));
 }
 
 async function isReady(url: string): Promise<boolean> {
@@ -163,14 +142,4 @@ async function isReady(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }

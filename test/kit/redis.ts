@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect } from "vitest";
+import { ended, onFreePort, untilReady } from "./own-program.ts";
 
 /** A Redis that tests may use. */
 export interface TestRedis {
@@ -71,24 +71,17 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   if (!hasServer) return foreign(process.env.REDIS_URL ?? "");
   const folder = mkdtempSync(join(tmpdir(), "reticent-redis-"));
   const directives = Object.entries({ ...defaults, ...config }).flatMap(([name, value]) => [`--${name}`, value]);
-  let { port, child } = await startOnFreePort(folder, directives);
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.kill(signal);
-    child.kill("SIGCONT");
-    await ended;
-  };
+  let { port, child } = await onFreePort((free) => startOn(free, folder, directives));
   return {
     url: `redis://127.0.0.1:${port}`,
     isOwn: true,
     async stop() {
-      await end("SIGKILL");
+      await ended(child, "SIGKILL");
       rmSync(folder, { recursive: true, force: true });
     },
-    kill: () => end("SIGKILL"),
+    kill: () => ended(child, "SIGKILL"),
     async restart() {
-      await end("SIGTERM");
+      await ended(child, "SIGTERM");
       child = await startOn(port, folder, directives);
     },
     pause: () => void child.kill("SIGSTOP"),
@@ -120,38 +113,10 @@ function serverIsFound(): boolean {
   }
 }
 
-async function startOnFreePort(
-  folder: string,
-  directives: readonly string[],
-): Promise<{ port: number; child: ChildProcess }> {
-  for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
-    try {
-      return { port, child: await startOn(port, folder, directives) };
-    } catch (error) {
-      // Another process may have taken the port in between.
-      if (attempt === 3) throw error;
-    }
-  }
-}
-
 async function startOn(port: number, folder: string, directives: readonly string[]): Promise<ChildProcess> {
   const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--daemonize", "no"];
   const child = spawn("redis-server", [...own, ...directives], { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (bytes: Buffer) => {
-      output = `${output}${bytes.toString()}`.slice(-4_000);
-    });
-  }
-  const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
-  for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`redis-server ended at once:\n${output}`);
-    if (await isReady(port)) return child;
-    await sleep(10);
-  }
+  return untilReady(child, () => isReady(port));
 }
 
 /** Whether the server answers commands: not before it has read its files. */
@@ -167,14 +132,4 @@ async function isReady(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
