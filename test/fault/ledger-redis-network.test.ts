@@ -10,6 +10,8 @@ import { startProxy, type TcpProxy } from "#test/kit/tcp-proxy.ts";
 
 const key = keyOf("page");
 const refused = { code: "ledger-unavailable" };
+/** Long enough for a write that waits behind those of other tests for the disk. */
+const busyDiskMs = 1_500;
 
 /** Waits until a question is answered again, with nothing restarted. */
 const recovered = (ledger: Ledger) => vi.waitFor(() => ledger.read([key]), { timeout: 20_000, interval: 20 });
@@ -37,7 +39,7 @@ describeRedis(
 
     /** A ledger behind the proxy, and another process's, which is not. */
     async function openBoth(): Promise<{ readonly ledger: Ledger; readonly other: Ledger }> {
-      const options = { namespace: `n${namespace}`, timeoutMs: 300 };
+      const options = { namespace: `n${namespace}`, timeoutMs: busyDiskMs };
       const { ledger } = await openTestLedger(redis, { ...options, url: `redis://127.0.0.1:${proxy.port}` });
       const { ledger: other } = await openTestLedger(redis, { ...options, timeoutMs: 10_000 });
       open.push(ledger, other);
@@ -47,7 +49,7 @@ describeRedis(
     /** A ledger behind the proxy, whose next write waits to be released. */
     async function openHeld(): Promise<{ readonly ledger: Ledger; readonly held: Held<Store> }> {
       let held: Held<Store> | undefined;
-      const options = { namespace: `n${namespace}`, timeoutMs: 300, url: `redis://127.0.0.1:${proxy.port}` };
+      const options = { namespace: `n${namespace}`, timeoutMs: busyDiskMs, url: `redis://127.0.0.1:${proxy.port}` };
       const ledger = await openWrappedLedger(redis, options, (store) => {
         held = hold(store, "run", "before");
         return held.port;
@@ -81,7 +83,7 @@ describeRedis(
       test(`a server that ${trouble} does not let a ledger open`, async () => {
         await begin();
         const url = `redis://127.0.0.1:${proxy.port}`;
-        await expect(openTestLedger(redis, { url, timeoutMs: 300 })).rejects.toMatchObject(refused);
+        await expect(openTestLedger(redis, { url, timeoutMs: busyDiskMs })).rejects.toMatchObject(refused);
       });
     }
 
