@@ -90,7 +90,7 @@ test("somebody who goes back to an older revision while a process looks on is fo
   expect(b.loaded()).toBe("1");
 });
 
-test("a process that missed a revision in between brings the newest one into force", async () => {
+test("a process that missed a revision in between waits for one that had it, and is not where an edit in between comes into force", async () => {
   const shared = revisions();
   const [a, b] = [processWith(shared, "1"), processWith(shared, "1")];
   await a.confirm();
@@ -98,10 +98,30 @@ test("a process that missed a revision in between brings the newest one into for
   a.folder.holds = "2";
   await a.poll();
   await a.confirm();
+  // Older or newer than 2: its folder does not say.
   b.folder.holds = "3";
+  await expect(b.confirm()).rejects.toMatchObject(outdated);
+  expect(shared.history.at(-1)).toBe("2-t");
+  a.folder.holds = "3";
+  await a.poll();
+  await a.confirm();
   await b.confirm();
-  expect(shared.history.at(-1)).toBe("3-t");
-  await expect(a.confirm()).rejects.toMatchObject(outdated);
+  expect(shared.history).toEqual(["1-t", "2-t", "3-t"]);
+});
+
+test("a copy of the folder that gets the edits one by one never brings back what a later one revoked", async () => {
+  const shared = revisions();
+  const [ahead, behind] = [processWith(shared, "1"), processWith(shared, "1")];
+  await ahead.confirm();
+  await behind.confirm();
+  ahead.folder.holds = "3";
+  await ahead.poll();
+  await ahead.confirm();
+  behind.folder.holds = "2";
+  await expect(behind.confirm()).rejects.toMatchObject(outdated);
+  behind.folder.holds = "3";
+  await behind.confirm();
+  expect(shared.history).toEqual(["1-t", "3-t"]);
 });
 
 test("a request that loses the race for the agreement is not answered under the revision that lost", async () => {

@@ -25,9 +25,10 @@ export interface PolicyAgreement {
 const attempts = 4;
 
 /**
- * The rule that tells a newer folder from an older copy of it: a revision that was never in force is new; one that was in force and was replaced is
- * an old copy, unless this process itself saw its folder change to it from the agreed one (somebody went back). At a start there is nothing that it
- * saw, so an old revision has to be changed, if only in a comment, to come into force again.
+ * The rule that tells a newer folder from an older copy of it: what a process sees its folder change to from the agreed revision is new, also if it
+ * was in force before (somebody went back). A process that missed the agreed one cannot tell, and waits until its folder has it, or until one that
+ * had it agrees on another. At a start there is nothing that it saw: a revision that was never in force is new, and one that was in force and was
+ * replaced is an old copy, which has to be changed, if only in a comment, to come into force again.
  */
 export function makePolicyAgreement({ revisions, policy }: PolicyAgreementOptions): PolicyAgreement {
   /** The agreed revision that this process was last in step with. */
@@ -48,22 +49,24 @@ export function makePolicyAgreement({ revisions, policy }: PolicyAgreementOption
           inStep = mine;
           return;
         }
-        const wentBack = current !== undefined && current === inStep;
-        if (isSuperseded && !wentBack) {
-          throw new AppError("policy-outdated", {
-            detail: "the policy folder of this process holds a revision that was replaced",
-            retryAfterS: 1,
-          });
+        const sawIt = current !== undefined && current === inStep;
+        if (isSuperseded && !sawIt)
+          throw outdated("the policy folder of this process holds a revision that was replaced");
+        // What came into its folder since may as well be from before: an edit that another process skipped.
+        if (inStep !== undefined && current !== undefined && !sawIt) {
+          throw outdated("other processes use a revision of the policy folder that this one has not had");
         }
         if (await revisions.agree(current, mine)) {
           inStep = mine;
           return;
         }
       }
-      throw new AppError("policy-outdated", { detail: "the policy keeps changing", retryAfterS: 1 });
+      throw outdated("the policy keeps changing");
     },
   };
 }
+
+const outdated = (detail: string): AppError => new AppError("policy-outdated", { detail, retryAfterS: 1 });
 
 /** One name for everything in the folder that decides an answer: access and trust. */
 export function policyRevision(policy: Pick<Policy, "lastGood">): string {

@@ -49,6 +49,8 @@ interface Process {
   readonly models: PinnedModel;
   readonly changes: DocumentChanges;
   readonly written: WatchedLedger;
+  /** Keeps this process in step with others; absent when there are none. */
+  readonly catchUp?: () => Promise<void>;
   /** Absent when nobody may read them. */
   readonly metrics?: ServiceMetrics;
 }
@@ -71,6 +73,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
   const duties = dutiesOf(config.role);
   const written = watchWrites(ports.ledger);
   const metrics = config.metrics === undefined ? undefined : new ServiceMetrics();
+  const catchUp = catchUpOf(ports, models);
   const process: Process = {
     ports,
     config,
@@ -79,6 +82,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     models,
     changes: documentChanges(),
     written,
+    ...(catchUp === undefined ? {} : { catchUp }),
     ...(metrics === undefined ? {} : { metrics }),
   };
   const queue = await (duties.takesIn || duties.indexes ? openQueue(process) : undefined)?.catch(closing);
@@ -92,6 +96,11 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
           (error) => app.log.warn({ err: error }, "the deployment's model could not be looked up"),
         )
       : undefined;
+  // Also where nobody asks: others wait for a process that had the policy in force to go on to a newer one. Each request tells its own failure.
+  const keepingUp =
+    catchUp === undefined
+      ? undefined
+      : follow(catchUp, config.policyPollMs, (error) => app.log.debug({ err: error }, "not in step with the others"));
   let listener: MetricsListener | undefined;
   let closed: Promise<void> | undefined;
   const close = () => {
@@ -99,6 +108,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
       await app.close();
       await listener?.close();
       await following?.stop();
+      await keepingUp?.stop();
       await reconciler?.stop();
       await queue?.close();
       await ports.close();
@@ -137,12 +147,11 @@ async function registerRoutes(
   queue: ServiceQueue | undefined,
   isClosing: () => boolean,
 ): Promise<void> {
-  const { ports, config, app, duties, models, written } = process;
+  const { ports, config, app, duties, models, written, catchUp } = process;
   const { ledger, index, policy, verifier, traces, clock } = ports;
   const fingerprint = () => models.active();
   await app.register(authPlugin, { verifier, ledger });
   await app.register(rateLimitPlugin, { perMinute: config.rateLimitPerMinute });
-  const catchUp = catchUpOf(process);
   const questions = watchQuestions();
   if (catchUp !== undefined) await app.register(inStepPlugin, { catchUp });
   await app.register(bodyBudgetPlugin);
@@ -190,7 +199,7 @@ async function registerRoutes(
 }
 
 /** How this process keeps in step with others; `undefined` when there are none. */
-function catchUpOf({ ports: { revisions, policy }, models }: Process): (() => Promise<void>) | undefined {
+function catchUpOf({ revisions, policy }: Ports, models: PinnedModel): (() => Promise<void>) | undefined {
   if (revisions === undefined) return undefined;
   const agreement = makePolicyAgreement({ revisions, policy });
   return async () => {

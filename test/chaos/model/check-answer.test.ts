@@ -177,6 +177,15 @@ test("an answer without the only document that could be its reason is reported",
   expect(kinds(world, asked)).toEqual(["answered-without-evidence"]);
 });
 
+test("another document's word that the index cannot tell from the one of the question is no lie", () => {
+  const world = new World(1);
+  // Found by trying: the words of these two have the same dimension.
+  const [about, other] = [world.add("one", "wiki", "page-7939"), world.add("one", "wiki", "page-18705")];
+  const content = { version: 1, put: 5 };
+  apply(world, other, { kind: "put", content, access: forGroup("b") });
+  expect(kinds(world, forged(world, ben, [passage(other, content)], about))).toEqual([]);
+});
+
 test("a disabled principal that is answered is reported, and its document need not be found", () => {
   const { world, document } = scene();
   document.sawPublished(world.tick());
