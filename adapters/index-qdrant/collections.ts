@@ -41,7 +41,7 @@ export interface Deployment {
 }
 
 /** How long it is believed that the collections are those that they were, ms. */
-const believedMs = 1_000;
+export const believedMs = 1_000;
 
 /** Makes, finds and checks the collections of fingerprints. */
 export class Collections {

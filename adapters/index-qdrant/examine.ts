@@ -24,6 +24,7 @@ const description = z.object({
         ledger: z.string().nullish(),
         instance: z.string().nullish(),
         filled: z.string().nullish(),
+        held: z.string().nullish(),
       })
       .nullish(),
   }),
@@ -42,7 +43,8 @@ export function ledgerOf(described: unknown): string | undefined {
 export function standOf(search: unknown, texts: unknown): IndexStand {
   const [searched, read] = [search, texts].map((one) => description.parse(one).config.metadata);
   const instance = `${searched?.instance ?? ""}/${read?.instance ?? ""}`;
-  return { instance, isFilled: searched?.filled === instance };
+  const isHeld = (searched?.held ?? "") !== "";
+  return { instance, isFilled: searched?.filled === instance && !isHeld, isHeld };
 }
 
 /** What can be wrong with a collection: how it was made, its vectors, its payload indexes, or its strict mode. */

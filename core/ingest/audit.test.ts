@@ -12,10 +12,14 @@ async function opened() {
   const index = {
     instance: "one",
     isFilled: false,
+    isHeld: false,
     isMade: true,
     missing: new Set<string>(),
     asked: 0,
-    stand: async () => (index.isMade ? { instance: index.instance, isFilled: index.isFilled } : undefined),
+    stand: async () => {
+      const { instance, isFilled, isHeld } = index;
+      return index.isMade ? { instance, isFilled: isFilled && !isHeld, isHeld } : undefined;
+    },
     lacking: async (_: string, generations: readonly NotedGeneration[]) => {
       index.asked += generations.length;
       return generations.filter(({ key }) => index.missing.has(key.id));
@@ -131,6 +135,24 @@ test("documents that were published for an index without copies count as lost to
   await publish(key, false);
   await audit.step();
   expect([index.isFilled, await lagging()]).toEqual([false, ["page"]]);
+});
+
+test("while documents are brought back nothing is called whole, and what was seen before does not count", async () => {
+  const { audit, index, ledger, pass, publish } = await opened();
+  await audit.step();
+  index.isHeld = true;
+  await audit.step();
+  const key = keyOf("imported");
+  await ledger.putDocument(putOf(key));
+  pass(1_000);
+  await audit.step();
+  // As the release leaves it.
+  Object.assign(index, { isHeld: false, instance: "two", isFilled: false });
+  await audit.step();
+  expect(index.isFilled).toBe(false);
+  await publish(key);
+  await audit.step();
+  expect(index.isFilled).toBe(true);
 });
 
 test("where nothing was ever made, all that is live is lost, and nothing is called whole", async () => {

@@ -31,7 +31,7 @@ export type AuditEvent =
   | { readonly kind: "filled"; readonly fingerprint: string };
 
 /** No instance: whatever is live is lost. */
-const nothingMade: IndexStand = { instance: "", isFilled: false };
+const nothingMade: IndexStand = { instance: "", isFilled: false, isHeld: false };
 
 /** How far the audit of one fingerprint is. */
 interface Pass {
@@ -70,6 +70,11 @@ export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent
   async function step(fingerprint: string): Promise<void> {
     const found = await index.stand(fingerprint);
     const stand = found ?? nothingMade;
+    // What was seen so far is of a ledger that lacked something.
+    if (stand.isHeld) {
+      passes.delete(fingerprint);
+      return;
+    }
     if (stand.isFilled) seenNew.delete(stand.instance);
     else if (!seenNew.has(stand.instance)) seenNew.set(stand.instance, clock());
     const newSince = seenNew.get(stand.instance);

@@ -74,6 +74,8 @@ export interface IndexStand {
   readonly instance: string;
   /** Whether all that was live was seen to be in it, once, since it was made. Until then it is not searched. */
   readonly isFilled: boolean;
+  /** Documents are being brought back into the ledger; it is not searched, and nothing makes it whole before that is over. */
+  readonly isHeld: boolean;
 }
 
 /** Conditions that a request may add. Absent = no condition; an empty list is the same as absent. */

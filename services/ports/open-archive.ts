@@ -1,3 +1,4 @@
+import { holdSearches } from "#adapters/index-qdrant/hold.ts";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
@@ -15,7 +16,13 @@ export interface OpenArchive {
   close(): Promise<void>;
 }
 
-type ArchiveConfig = Pick<ServiceConfig, "adapters" | "dataDir" | "redis">;
+/** A ledger that documents are put into. */
+export interface OpenImport extends OpenArchive {
+  /** Lets questions be answered again, as soon as what is there now is in the index. To be called also after a failure. */
+  release(): Promise<void>;
+}
+
+type ArchiveConfig = Pick<ServiceConfig, "adapters" | "dataDir" | "redis" | "qdrant" | "deadlineMs">;
 
 async function openShared(config: ArchiveConfig): Promise<OpenArchive> {
   if (config.redis === undefined) throw new ConfigError(["RETICENT_REDIS_URL: missing"]);
@@ -52,10 +59,26 @@ export async function openForExport(config: ArchiveConfig): Promise<OpenArchive>
 }
 
 /**
- * Opens the ledger of a deployment to put documents in. Nobody else may use an embedded one meanwhile; on Redis, processes may run.
- * @throws DataDirectoryInUse, ConfigError, UnusableFile
+ * Opens the ledger of a deployment to put documents in. Nobody else may use an embedded one meanwhile; on Redis, processes may run. An index in
+ * Qdrant is not searched until {@link OpenImport.release}.
+ * @throws DataDirectoryInUse, ConfigError, UnusableFile, UnusableServer
  */
-export async function openForImport(config: ArchiveConfig): Promise<OpenArchive> {
+export async function openForImport(config: ArchiveConfig): Promise<OpenImport> {
+  const { qdrant, deadlineMs } = config;
+  const { ledger, close } = await openToFill(config);
+  if (qdrant === undefined) return { ledger, close, release: async () => {} };
+  const { url, apiKey, namespace: prefix } = qdrant;
+  try {
+    const where = { url, prefix, timeoutMs: deadlineMs, ...(apiKey === undefined ? {} : { apiKey }) };
+    const held = await holdSearches(where);
+    return { ledger, close, release: () => held.release() };
+  } catch (error) {
+    await close();
+    throw namingServer(error, config);
+  }
+}
+
+async function openToFill(config: ArchiveConfig): Promise<OpenArchive> {
   if (config.adapters.ledger === "redis") return openShared(config);
   const { dataDir } = config;
   const closers = new Closers();

@@ -3,13 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
-import type { AdapterConfig } from "#services/adapter-settings.ts";
 import { run as exportRun } from "#services/cli/archive/export.ts";
 import { run as importRun } from "#services/cli/archive/import.ts";
 import { startService } from "#services/compose.ts";
-import { defaultConfig } from "#services/config.ts";
+import { defaultConfig, type ServiceConfig } from "#services/config.ts";
 import { policyFolder } from "#test/kit/policy-folder.ts";
-import { openStacks } from "#test/kit/stacks.ts";
+import { openStacks, type Stack } from "#test/kit/stacks.ts";
 import { capturedTerminal } from "#test/kit/terminal.ts";
 import { until } from "#test/kit/until.ts";
 
@@ -39,7 +38,7 @@ const everybody = [{ access_type: "grant", type: "everyone" }];
 const staff = [{ access_type: "grant", type: "group", value: "staff" }];
 
 /** A deployment: where its data lies, and what its processes and commands are told. */
-async function deployment(dataDir: string, settings: Partial<AdapterConfig>) {
+async function deployment(dataDir: string, settings: Partial<ServiceConfig>) {
   const policy = policyFolder();
   closers.push(() => policy.remove());
   const service = await startService(
@@ -104,6 +103,23 @@ async function deployment(dataDir: string, settings: Partial<AdapterConfig>) {
   };
 }
 
+/** A place on a stack's servers: for a service, and for a command's environment. */
+async function takePlace(stack: Stack) {
+  const place = stack.place();
+  closers.push(() => stack.erase(place));
+  const settings = stack.settings(place);
+  const shared = {
+    RETICENT_LEDGER: settings.adapters.ledger,
+    RETICENT_INDEX: settings.adapters.index,
+    RETICENT_QUEUE: settings.adapters.queue,
+    RETICENT_REDIS_URL: settings.redis?.url ?? "",
+    RETICENT_QDRANT_URL: settings.qdrant?.url ?? "",
+    RETICENT_NAMESPACE: place.namespace,
+    RETICENT_LEDGER_DURABILITY: settings.redis?.durability ?? "always",
+  };
+  return { settings, shared };
+}
+
 async function done(run: typeof exportRun, archive: string, env: Readonly<Record<string, string>>): Promise<void> {
   const terminal = capturedTerminal(env);
   expect([await run([archive, "--json"], terminal), terminal.err()]).toEqual([0, ""]);
@@ -132,18 +148,7 @@ describe.skipIf(stacks.length === 0)("A deployment", () => {
       expect(JSON.stringify(before)).not.toMatch(/Whale|larch|forty/);
       await one.close();
 
-      const place = stack.place();
-      closers.push(() => stack.erase(place));
-      const settings = stack.settings(place);
-      const shared = {
-        RETICENT_LEDGER: settings.adapters.ledger,
-        RETICENT_INDEX: settings.adapters.index,
-        RETICENT_QUEUE: settings.adapters.queue,
-        RETICENT_REDIS_URL: settings.redis?.url ?? "",
-        RETICENT_QDRANT_URL: settings.qdrant?.url ?? "",
-        RETICENT_NAMESPACE: place.namespace,
-        RETICENT_LEDGER_DURABILITY: settings.redis?.durability ?? "always",
-      };
+      const { settings, shared } = await takePlace(stack);
       await done(exportRun, join(archives, "out"), { RETICENT_DATA: first });
       await done(importRun, join(archives, "out"), { ...shared, RETICENT_DATA: second });
       const two = await deployment(second, settings);
@@ -159,6 +164,33 @@ describe.skipIf(stacks.length === 0)("A deployment", () => {
       const back = await deployment(third, {});
       await until(async () => JSON.stringify(await back.answers()) === JSON.stringify(after));
       await back.close();
+    },
+  );
+
+  test.for(stacks)(
+    "whose index was whole before an import answers nothing until it is whole again (stack $name)",
+    async (stack) => {
+      const [first, second, archives] = [await folder(), await folder(), await folder()];
+      const one = await deployment(first, {});
+      await one.put("lamp", 1, "Whale oil burns in the lamp.", everybody);
+      await one.close();
+      await done(exportRun, join(archives, "out"), { RETICENT_DATA: first });
+
+      const { settings, shared } = await takePlace(stack);
+      const asked = (to: Awaited<ReturnType<typeof deployment>>) =>
+        to.call("staff", "POST", "/v1/retrieve", { query: "what burns in the lamp" });
+      // Whole, as far as anybody knows: there is nothing yet.
+      const empty = await deployment(second, settings);
+      await until(async () => (await asked(empty)).status === 200);
+      await empty.close();
+      const reader = await deployment(second, { ...settings, role: "query" });
+      expect(await asked(reader)).toMatchObject({ status: 200, body: { outcome: "abstained" } });
+      await done(importRun, join(archives, "out"), { ...shared, RETICENT_DATA: second });
+      // Nobody is there to index it.
+      await until(async () => (await asked(reader)).body.code === "reindexing");
+      const worker = await deployment(second, settings);
+      for (const code of await reader.ready()) expect(code).toBe("reindexing");
+      expect((await asked(worker)).body.outcome).toBe("answered");
     },
   );
 });

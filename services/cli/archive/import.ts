@@ -63,9 +63,10 @@ async function importCommand(args: readonly string[], { stdout, stderr, env }: T
     printTotals(stdout, asJson, "exported", totalsOf(manifest), folder, { problems: 0 });
     return 0;
   }
-  const { ledger, close } = await openForImport(config);
+  const { ledger, close, release } = await openForImport(config);
   try {
-    const present = await importFrom(folder, manifest, ledger, progressBar(stderr, "importing", manifest.parts.length));
+    const bar = progressBar(stderr, "importing", manifest.parts.length);
+    const present = await importFrom(folder, manifest, ledger, bar).finally(release);
     printTotals(stdout, asJson, "imported", totalsOf(manifest), folder, { already_there: present });
     return 0;
   } finally {
