@@ -3,6 +3,7 @@ import fp from "fastify-plugin";
 import type { Caller } from "#core/access/principal.ts";
 import { during } from "#core/deadline.ts";
 import { AppError } from "#core/errors.ts";
+import { limits } from "#core/limits.ts";
 import type { TokenVerifier } from "#core/ports/identity.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { signalOf } from "./deadline.ts";
@@ -58,13 +59,21 @@ export const authPlugin = fp<AuthOptions>(
       const disabled = await during(signal, () => ledger.disabledAmong(caller.tenant, principals, signal));
       if (disabled.length > 0) throw new AppError("principal-disabled");
     };
-    // Before the body is read, so that nobody disabled makes us hold one, and after it has arrived, so that sending one slowly does not
-    // outlast being disabled.
-    app.addHook("preParsing", async (request) => refuseDisabled(request));
+    // Before the body is read, so that nobody disabled makes us hold a large one, and after it has arrived, so that sending one slowly does not
+    // outlast being disabled. A request whose body says how much time it has asks nobody before it was read.
+    app.addHook("preParsing", async (request) => {
+      if (mayBeLarge(request)) await refuseDisabled(request);
+    });
     app.addHook("preHandler", refuseDisabled);
   }) satisfies FastifyPluginAsync<AuthOptions>,
   { name: "reticent-auth", fastify: "5.x" },
 );
+
+/** Whether its body may be longer than a question's. */
+function mayBeLarge({ headers, routeOptions }: FastifyRequest): boolean {
+  const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+  return hasBody && (routeOptions.bodyLimit ?? limits.requestBytes) > limits.queryRequestBytes;
+}
 
 /** RFC 6750, section 2.1. Two Authorization headers are refused: which one counts must not depend on who reads them. */
 function bearerToken(request: FastifyRequest): string {

@@ -202,7 +202,7 @@ describe("Every other request", () => {
   test.for(requests)("%s carries its signal to every port, and ends with its time", async ([, send]) => {
     const { result, calls } = await house.callsOf(() => send(house.service));
     expect(result.status).toBeLessThan(300);
-    expect(calls.length).toBeGreaterThan(2);
+    expect(calls.length).toBeGreaterThan(1);
     // A wake-up holds no answer up, and goes on after it.
     const waitedFor = calls.filter(({ method }) => method !== "wake");
     for (const call of waitedFor) expect([call.method, signalIn(call)]).toEqual([call.method, expect.any(AbortSignal)]);
