@@ -12,6 +12,8 @@ import { namingServer } from "./unusable-server.ts";
 /** A ledger that is exported from, or imported into. */
 export interface OpenArchive {
   readonly ledger: Ledger & LedgerArchive;
+  /** True for a copy as of one moment, which nobody writes to. */
+  readonly isCopy: boolean;
   close(): Promise<void>;
 }
 
@@ -24,7 +26,7 @@ async function openShared(config: ArchiveConfig): Promise<OpenArchive> {
   const { ledger } = await openSharedStore(config.redis, Date.now, closers, () => {}).catch((error: unknown) => {
     throw namingServer(error, config);
   });
-  return { ledger, close: () => closers.close() };
+  return { ledger, isCopy: false, close: () => closers.close() };
 }
 
 /**
@@ -40,6 +42,7 @@ export async function openForExport(config: ArchiveConfig): Promise<OpenArchive>
     const ledger = await openSqliteLedger({ database, clock: Date.now });
     return {
       ledger,
+      isCopy: true,
       close: async () => {
         await ledger.close();
         close();
@@ -63,7 +66,7 @@ export async function openForImport(config: ArchiveConfig): Promise<OpenArchive>
     const lock = takeDataDirectory(dataDir);
     closers.add(() => lock.release());
     const { ledger } = await openEmbeddedStore(dataDir, Date.now, closers);
-    return { ledger, close: () => closers.close() };
+    return { ledger, isCopy: false, close: () => closers.close() };
   } catch (error) {
     await closers.close();
     throw error;
