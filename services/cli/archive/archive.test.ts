@@ -118,6 +118,8 @@ test("an export that was interrupted and goes on holds what changed meanwhile, a
     err: expect.stringContaining("not finished"),
   });
   await ledgerIn("one", async (ledger) => {
+    // The one document of its part: as many as before.
+    await ledger.putAccess({ key: keyOf("a/b#c", "handbook", "aster"), access: nobody });
     await ledger.putAccess({ key: keyOf("page 1"), access: nobody });
     await ledger.deleteDocument({ key: keyOf("page 2"), version: 5 });
     for (const id of ["a first", "page 5 and more", "zz last"]) await ledger.putDocument(putOf(keyOf(id)));
