@@ -58,3 +58,28 @@ export function readArchived(value: unknown): ArchivedDocument {
   const [issue] = read.error.issues;
   throw new Error(`${issue?.path.join(".") || "document"}: ${issue?.message ?? "not one"}`);
 }
+
+/**
+ * What tells one state of a document from every other: the same string for the same content, access, generation, revision and tombstone. The
+ * content hash stands for the body and all that is said about it.
+ */
+export function stateOf({
+  key,
+  wanted,
+  access,
+  accessRevision,
+  lastGeneration,
+  tombstone,
+}: ArchivedDocument["record"]) {
+  const content = wanted && [
+    wanted.version,
+    wanted.generation,
+    wanted.contentHash,
+    wanted.requestHash,
+    wanted.acceptedAt,
+  ];
+  const { grants, denies, labels } = access;
+  const deleted = tombstone && [tombstone.version, tombstone.deletedAt];
+  const { tenant, source, id } = key;
+  return `${JSON.stringify([tenant, source, id, content ?? null, grants, denies, labels, accessRevision, lastGeneration, deleted ?? null])}\n`;
+}

@@ -1,17 +1,19 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqliteLedger } from "#adapters/ledger-sqlite/ledger.ts";
 import { openDatabase } from "#adapters/sqlite/open.ts";
+import { nobody } from "#core/access/acl.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
 import { databaseFile } from "#services/ports/data-directory.ts";
 import { grantTo, keyOf, putOf } from "#test/kit/documents.ts";
+import { imitateQdrant } from "#test/kit/qdrant-imitation.ts";
 import { describeRedis, startRedis } from "#test/kit/redis.ts";
 import { capturedTerminal } from "#test/kit/terminal.ts";
 import { run as exportRun } from "./export.ts";
-import { manifestFile, readManifest, writeManifest } from "./format.ts";
 import { run as importRun } from "./import.ts";
+import { manifestFile, readManifest, writePartial } from "./manifest.ts";
 
 let root: string;
 beforeEach(() => {
@@ -103,28 +105,51 @@ test("what is exported and imported is the same in every record, body, tombstone
   expect(await everything("two")).toEqual(await everything("one"));
 });
 
-test("an interrupted export goes on after its last part, and a whole one is not written over", async () => {
+test("an export that was interrupted and goes on holds what changed meanwhile, and nothing that was taken away", async () => {
   await filled("one");
-  await command(exportRun, "one", at("whole"));
-  await command(exportRun, "one", at("part"));
-  // As if it had ended after the part of the first tenant.
-  const manifest = readManifest(at("part"), "whole");
-  rmSync(manifestFile(at("part"), "whole"));
-  const [first, ...later] = manifest.parts;
-  if (first === undefined || later.length === 0) throw new Error("one part alone");
-  writeManifest(at("part"), "partial", {
-    ...manifest,
-    parts: [first],
-    after: { tenant: "aster", source: "handbook", id: "a/b#c" },
-  });
-  for (const { file } of later) renameSync(join(at("part"), file), join(at("part"), `${file}.draft`));
-  expect(await command(importRun, "one", at("part"))).toMatchObject({
+  await importInto("two");
+  await command(exportRun, "one", at("archive"));
+  // As if it had ended after the parts of the first two tenants.
+  const { createdAt, parts } = readManifest(at("archive"));
+  rmSync(manifestFile(at("archive"), "whole"));
+  writePartial(at("archive"), { createdAt, parts: parts.slice(0, 2) });
+  writeFileSync(join(at("archive"), "documents-000009.jsonl.zst.draft"), "half");
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({
     code: 2,
     err: expect.stringContaining("not finished"),
   });
-  expect(await command(exportRun, "one", at("part"))).toMatchObject({ code: 0, told: { documents: 1_201 } });
-  expect(readManifest(at("part"), "whole").parts).toEqual(readManifest(at("whole"), "whole").parts);
-  expect(await command(exportRun, "one", at("part"))).toMatchObject({ code: 2 });
+  await ledgerIn("one", async (ledger) => {
+    // The one document of its part: as many as before.
+    await ledger.putAccess({ key: keyOf("a/b#c", "handbook", "aster"), access: nobody });
+    await ledger.putAccess({ key: keyOf("page 1"), access: nobody });
+    await ledger.deleteDocument({ key: keyOf("page 2"), version: 5 });
+    for (const id of ["a first", "page 5 and more", "zz last"]) await ledger.putDocument(putOf(keyOf(id)));
+    await ledger.putDocument(putOf(keyOf("new", "wiki", "beryl")));
+  });
+  expect(await command(exportRun, "one", at("archive"))).toMatchObject({
+    code: 0,
+    told: { tenants: 4, documents: 1_204, tombstones: 2 },
+  });
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({ code: 0 });
+  expect(await everything("two")).toEqual(await everything("one"));
+  // A whole one is not written over, and neither are parts without a manifest.
+  expect(await command(exportRun, "one", at("archive"))).toMatchObject({ code: 2 });
+  rmSync(manifestFile(at("archive"), "whole"));
+  expect(await command(exportRun, "one", at("archive"))).toMatchObject({ code: 2 });
+});
+
+test("a part that was damaged before the export went on is written again", async () => {
+  await filled("one");
+  await importInto("two");
+  await command(exportRun, "one", at("archive"));
+  const { createdAt, parts } = readManifest(at("archive"));
+  rmSync(manifestFile(at("archive"), "whole"));
+  writePartial(at("archive"), { createdAt, parts });
+  writeFileSync(join(at("archive"), parts[0]?.file ?? ""), "");
+  rmSync(join(at("archive"), parts[1]?.file ?? ""));
+  expect(await command(exportRun, "one", at("archive"))).toMatchObject({ code: 0, told: { documents: 1_201 } });
+  expect(await command(importRun, "two", at("archive"))).toMatchObject({ code: 0 });
+  expect(await everything("two")).toEqual(await everything("one"));
 });
 
 test("an archive that was changed is refused before the first document goes in", async () => {
@@ -144,6 +169,58 @@ test("an archive that was changed is refused before the first document goes in",
   rmSync(part);
   expect(await command(importRun, "two", at("archive"))).toMatchObject({ code: 1 });
   expect((await everything("two")).records).toEqual([]);
+});
+
+describe("a manifest that does not say what it said after the export is refused", () => {
+  type Json = Record<string, unknown> & { parts: Record<string, unknown>[]; totals: Record<string, number> };
+  const edits: readonly (readonly [string, (manifest: Json) => unknown])[] = [
+    ["a part is missing", ({ parts }) => parts.pop()],
+    ["a part is named twice", ({ parts }) => parts.push(parts[0] ?? {})],
+    ["parts are in another order", ({ parts }) => parts.push(...parts.splice(0, 1))],
+    ["nobody is disabled", (manifest) => Object.assign(manifest, { disabled: [] })],
+    ["somebody else is disabled", (m) => Object.assign(m, { disabled: [{ tenant: "halden", principal: "user:x" }] })],
+    ["there are no tenants", (manifest) => Object.assign(manifest, { tenants: [] })],
+    ["the moment is another", (manifest) => Object.assign(manifest, { asOf: "2020-01-01T00:00:00.000Z" })],
+    ["a total is another", ({ totals }) => Object.assign(totals, { documents: 1 })],
+    [
+      "a part is missing, and taken from the totals",
+      ({ parts, totals }) => {
+        const gone = parts.pop();
+        for (const name of ["documents", "tombstones", "bodyBytes"])
+          totals[name] = (totals[name] ?? 0) - Number(gone?.[name]);
+        totals.documents = (totals.documents ?? 0) + Number(gone?.tombstones);
+        totals.parts = parts.length;
+      },
+    ],
+    ["it is of the version before", (manifest) => Object.assign(manifest, { version: 1 })],
+  ];
+  test.for(edits)("%s", async ([, edit]) => {
+    await filled("one");
+    await importInto("two");
+    await command(exportRun, "one", at("archive"));
+    const path = manifestFile(at("archive"), "whole");
+    const manifest = JSON.parse(readFileSync(path, "utf8")) as Json;
+    // Another layout is not another content.
+    writeFileSync(path, JSON.stringify(manifest));
+    expect(await command(importRun, "two", at("archive"), "--check")).toMatchObject({ code: 0 });
+    edit(manifest);
+    writeFileSync(path, JSON.stringify(manifest, null, 2));
+    for (const args of [[at("archive")], [at("archive"), "--check"]]) {
+      const refused = await command(importRun, "two", ...args);
+      expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/^reticent import: [^\n]+\n$/) });
+    }
+    expect(await everything("two")).toEqual({ records: [], disabled: [] });
+  });
+
+  test("a part that it does not name lies beside it", async () => {
+    await filled("one");
+    await command(exportRun, "one", at("archive"));
+    copyFileSync(join(at("archive"), "documents-000001.jsonl.zst"), join(at("archive"), "documents-000008.jsonl.zst"));
+    expect(await command(importRun, "one", at("archive"), "--check")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("does not name documents-000008.jsonl.zst"),
+    });
+  });
 });
 
 test("an import stops at a document that is there in another state, and names it", async () => {
@@ -170,7 +247,7 @@ test("wrong usage has exit code 2 and changes nothing", async () => {
 
 describeRedis("archive on Redis", () => {
   test("a deployment moves to a ledger on Redis and back, and is the same again", async () => {
-    const redis = await startRedis();
+    const [redis, qdrant] = [await startRedis(), await imitateQdrant()];
     try {
       await filled("one");
       await importInto("back");
@@ -179,7 +256,7 @@ describeRedis("archive on Redis", () => {
         RETICENT_REDIS_URL: redis?.url ?? "",
         RETICENT_LEDGER_DURABILITY: redis?.isOwn === true ? "always" : "relaxed",
         RETICENT_INDEX: "qdrant",
-        RETICENT_QDRANT_URL: "http://127.0.0.1:6333",
+        RETICENT_QDRANT_URL: qdrant.url,
       };
       expect(await command(exportRun, "one", at("first"))).toMatchObject({ code: 0 });
       expect(await commandIn(importRun, shared, at("first"))).toMatchObject({ code: 0, told: { documents: 1_201 } });
@@ -188,6 +265,7 @@ describeRedis("archive on Redis", () => {
       expect(await command(importRun, "back", at("second"))).toMatchObject({ code: 0, told: { already_there: 0 } });
       expect(await everything("back")).toEqual(await everything("one"));
     } finally {
+      await qdrant.close();
       await redis?.stop();
     }
   });

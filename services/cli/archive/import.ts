@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { compareKeys, type DocumentKey } from "#core/document.ts";
 import { AppError } from "#core/errors.ts";
 import type { LedgerArchive } from "#core/ports/archive.ts";
 import type { Ledger } from "#core/ports/ledger.ts";
@@ -16,8 +17,9 @@ import {
   type Terminal,
   UsageError,
 } from "../terminal.ts";
-import { type Manifest, manifestFile, readManifest, readPart } from "./format.ts";
-import { printTotals, totalsOf } from "./totals.ts";
+import { type Manifest, manifestFile, readManifest } from "./manifest.ts";
+import { readPart } from "./part.ts";
+import { printTotals } from "./totals.ts";
 
 const usage = `usage: reticent import FOLDER [--check] [--json]
 
@@ -55,19 +57,19 @@ async function importCommand(args: readonly string[], { stdout, stderr, env }: T
       : "there is no manifest.json";
     throw new UsageError(`${folder} is no whole archive: ${why}`);
   }
-  const manifest = readManifest(folder, "whole");
+  const manifest = readManifest(folder);
   const config = parseConfig(env);
   checkArchive(folder, manifest, progressBar(stderr, "checking", manifest.parts.length));
   const asJson = values.json === true;
   if (values.check === true) {
-    printTotals(stdout, asJson, "exported", totalsOf(manifest), folder, { problems: 0 });
+    printTotals(stdout, asJson, "exported", manifest, folder, { problems: 0 });
     return 0;
   }
   const { ledger, close, release } = await openForImport(config);
   try {
     const bar = progressBar(stderr, "importing", manifest.parts.length);
     const present = await importFrom(folder, manifest, ledger, bar).finally(release);
-    printTotals(stdout, asJson, "imported", totalsOf(manifest), folder, { already_there: present });
+    printTotals(stdout, asJson, "imported", manifest, folder, { already_there: present });
     return 0;
   } finally {
     await close();
@@ -77,12 +79,15 @@ async function importCommand(args: readonly string[], { stdout, stderr, env }: T
 /** Reads every part once. @throws CommandError at the first thing that is not as the manifest says */
 export function checkArchive(folder: string, manifest: Manifest, bar: ProgressBar): void {
   try {
+    let before: DocumentKey | undefined;
     for (const part of manifest.parts) {
-      const documents = readPart(folder, part);
-      const deleted = documents.filter(({ body }) => body === null).length;
-      const bytes = documents.reduce((sum, { body }) => sum + (body === null ? 0 : Buffer.byteLength(body)), 0);
-      if (deleted !== part.tombstones || bytes !== part.bodyBytes)
-        throw new CommandError(`${part.file}: its counts are not those of the manifest`);
+      let isFirst = true;
+      for (const { record } of readPart(folder, part)) {
+        if (isFirst && before !== undefined && compareKeys(before, record.key) >= 0)
+          throw new CommandError(`${part.file}: holds documents of the part before`);
+        isFirst = false;
+      }
+      before = part.through;
       bar.tick();
     }
   } finally {

@@ -1,5 +1,5 @@
 import type { Output } from "../terminal.ts";
-import type { Manifest } from "./format.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** What an archive holds. */
 export interface Totals {
@@ -13,8 +13,8 @@ export interface Totals {
   readonly parts: number;
 }
 
-/** Sums a manifest up. */
-export function totalsOf({ parts, tenants, disabled }: Manifest): Totals {
+/** Sums a manifest's lists up. */
+export function totalsOf({ parts, tenants, disabled }: Pick<Manifest, "parts" | "tenants" | "disabled">): Totals {
   const sum = (key: "documents" | "tombstones" | "bodyBytes"): number =>
     parts.reduce((total, part) => total + part[key], 0);
   return {
@@ -32,12 +32,12 @@ export function printTotals(
   output: Output,
   asJson: boolean,
   verb: "exported" | "imported",
-  totals: Totals,
+  { totals, asOf }: Pick<Manifest, "totals" | "asOf">,
   folder: string,
   more: Readonly<Record<string, number>> = {},
 ): void {
   if (asJson) {
-    output.write(`${JSON.stringify({ outcome: verb, folder, ...totals, ...more }, null, 2)}\n`);
+    output.write(`${JSON.stringify({ outcome: verb, folder, as_of: asOf, ...totals, ...more }, null, 2)}\n`);
     return;
   }
   const extra = Object.entries(more)
@@ -45,6 +45,6 @@ export function printTotals(
     .join("");
   output.write(
     `${verb} ${totals.documents} documents, ${totals.tombstones} tombstones and ${totals.disabled} disabled principals ` +
-      `of ${totals.tenants} tenants (${totals.parts} parts, ${(totals.bodyBytes / 1e6).toFixed(1)} MB of text)${extra}\n`,
+      `of ${totals.tenants} tenants as of ${asOf} (${totals.parts} parts, ${(totals.bodyBytes / 1e6).toFixed(1)} MB of text)${extra}\n`,
   );
 }
