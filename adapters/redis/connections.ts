@@ -60,11 +60,17 @@ export async function readyWithin(redis: DatabaseRedis, ms: number): Promise<boo
   if (redis.status === "ready") return true;
   const signal = AbortSignal.timeout(ms);
   await new Promise<void>((resolve) => {
-    redis.once("ready", resolve);
-    signal.addEventListener("abort", () => {
-      redis.off("ready", resolve);
+    const end = (): void => {
+      redis.off("ready", end);
+      redis.off("close", left);
       resolve();
-    });
+    };
+    const left = (): void => {
+      if (redis.noDatabase !== undefined) end();
+    };
+    redis.on("ready", end);
+    redis.on("close", left);
+    signal.addEventListener("abort", end);
   });
   if (redis.noDatabase !== undefined) {
     redis.disconnect();

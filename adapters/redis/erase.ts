@@ -13,7 +13,9 @@ export async function eraseKeys(url: string, pattern: string): Promise<void> {
   // Whatever goes wrong rejects the command that it goes wrong for.
   redis.on("error", () => {});
   try {
-    await redis.connect();
+    await redis.connect().catch((error: unknown) => {
+      throw redis.noDatabase ?? error;
+    });
     for await (const keys of redis.scanStream({ match: pattern, count: atOnce })) {
       if (keys.length > 0) await redis.unlink(...keys);
     }

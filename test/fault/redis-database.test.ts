@@ -114,7 +114,7 @@ describeRedis(
         });
       }, patience);
       await expect(ledger.putDocument(putOf(key))).rejects.toMatchObject({ code: "ledger-unavailable" });
-      await expect(queue.wake(key)).rejects.toThrow();
+      await expect(queue.wake(key)).rejects.toBeInstanceOf(Error);
       await expect(traces.get("one", "x")).rejects.toMatchObject({ code: "traces-unavailable" });
       expect(queue.health().reachable).toBe(false);
       expect(await hands(few).dbsize()).toBe(0);
@@ -130,7 +130,7 @@ describeRedis(
     test("keys are not erased in database 0 instead", async () => {
       const redis = await start(2);
       await hands(redis).set("kept", "1");
-      await expect(eraseKeys(`${redis.url}/5`, "*")).rejects.toThrow();
+      await expect(eraseKeys(`${redis.url}/5`, "*")).rejects.toThrow("database 5 cannot be selected");
       expect(await hands(redis).exists("kept")).toBe(1);
     });
   },
