@@ -11,6 +11,8 @@ export class NoSuchDatabase extends Error {
   }
 }
 
+type Options = Omit<RedisOptions, "replyMapping">;
+
 /**
  * A connection that is on the database that it is meant to be on, or is none. The library goes on in database 0 when SELECT is refused; this
  * one is left, and made anew if it is one that comes back.
@@ -19,8 +21,15 @@ export class DatabaseRedis extends Redis {
   /** Why the last connection was left, if that was it; gone with the next one that is usable. */
   noDatabase: NoSuchDatabase | undefined;
 
-  constructor(url: string, options: Omit<RedisOptions, "replyMapping">) {
-    super(url, options);
+  constructor(place: string | Options, options: Options = {}) {
+    if (typeof place === "string") super(place, options);
+    else super(place);
+    // BullMQ makes the connection that a worker waits on so: it is to be of this kind too. Defined here, for the type depends on the options.
+    Object.defineProperty(this, "duplicate", {
+      configurable: true,
+      writable: true,
+      value: (override: Options = {}) => new DatabaseRedis({ ...this.options, ...override }),
+    });
     this.on("ready", () => {
       this.noDatabase = undefined;
     });

@@ -119,6 +119,14 @@ describeRedis(
       expect(queue.health().reachable).toBe(false);
       expect(await hands(few).dbsize()).toBe(0);
 
+      // Nor by the connection that a worker waits on, which the queue's library makes from ours.
+      const asked = await vi.waitFor(async () => {
+        const stats = await hands(few).info("commandstats");
+        expect(Number(/cmdstat_select:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThanOrEqual(20);
+        return stats;
+      }, patience);
+      expect(asked).not.toMatch(/cmdstat_(bzpopmin|eval|evalsha|mget|get|set)\b/);
+
       proxy.redirect(portOf(many));
       await vi.waitFor(() => ledger.read([key]), patience);
       await vi.waitFor(() => queue.wake(key), patience);
