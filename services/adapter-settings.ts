@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { redisUrlProblem } from "#adapters/redis/url.ts";
 
 /** The adapter behind each port that has more than one, but for the encoder. */
 export interface AdapterNames {
@@ -41,11 +42,20 @@ export interface AdapterConfig {
   readonly qdrant?: QdrantConfig;
 }
 
-const urlOf = (...protocols: readonly string[]) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-    // Without the value, which may hold a password.
-    message: `not a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+/** Problems are told without the value, which may hold a password. */
+const checked = (problemOf: (value: string) => string | undefined) =>
+  z.string().superRefine((value, context) => {
+    const message = problemOf(value);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
   });
+
+/** What the client would put into an error, credentials and all, or take for a part of the path. */
+function qdrantUrlProblem(value: string): string | undefined {
+  const url = URL.parse(value);
+  if (url === null || !/^https?:\/\/[^\s]*$/i.test(value)) return "not a URL that starts with http:// or https://";
+  if (url.username !== "" || url.password !== "") return "has a user name; the key is RETICENT_QDRANT_API_KEY";
+  return /[?#]/.test(value) ? "has a query or a fragment, which nothing reads" : undefined;
+}
 
 /** Environment variables that choose adapters. */
 export const adapterVariables = {
@@ -53,15 +63,19 @@ export const adapterVariables = {
   RETICENT_INDEX: z.enum(["sqlite", "qdrant"]).default("sqlite"),
   RETICENT_QUEUE: z.enum(["local", "bullmq"]).default("local"),
   RETICENT_TRACES: z.enum(["sqlite", "redis"]).optional(),
-  RETICENT_REDIS_URL: urlOf("redis:", "rediss:").optional(),
-  RETICENT_QUEUE_REDIS_URL: urlOf("redis:", "rediss:").optional(),
+  RETICENT_REDIS_URL: checked(redisUrlProblem).optional(),
+  RETICENT_QUEUE_REDIS_URL: checked(redisUrlProblem).optional(),
   RETICENT_NAMESPACE: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "not a word of at most 64 letters, digits, '.', '_' and '-'")
     .default("reticent"),
   RETICENT_LEDGER_DURABILITY: z.enum(["always", "relaxed"]).default("always"),
-  RETICENT_QDRANT_URL: urlOf("http:", "https:").optional(),
-  RETICENT_QDRANT_API_KEY: z.string().min(1).optional(),
+  RETICENT_QDRANT_URL: checked(qdrantUrlProblem).optional(),
+  // What no header can hold would be an error of every request, and one that quotes it.
+  RETICENT_QDRANT_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,4096}$/, "not a key: empty, too long, or with characters that no header holds")
+    .optional(),
   RETICENT_EXACT_CHUNKS: z
     .string()
     .regex(/^[1-9]\d{0,8}$/, "not a whole number above 0")

@@ -77,6 +77,40 @@ test("a URL that is none is refused without being repeated, because it may hold 
   }
 });
 
+test("a Redis URL with more than a server and a database, and a Qdrant URL with a password, are refused without being repeated", () => {
+  for (const name of ["RETICENT_REDIS_URL", "RETICENT_QUEUE_REDIS_URL"]) {
+    for (const rest of ["/secret", "/1/2", "?family=6", "?db=secret", "/0#secret", "/-1", "/1234567"]) {
+      expect(() => parseConfig({ [name]: `redis://:secret@host${rest}` })).toThrow(
+        new RegExp(`^${name}: (?!.*secret)[^\\n]+$`),
+      );
+    }
+    expect(parseConfig({ [name]: "redis://:secret@host/15" }).redis?.queueUrl).toBe("redis://:secret@host/15");
+  }
+  for (const rest of ["bob:secret@host", "secret@host", "host?key=secret", "host#secret", "ho\nst:secret"]) {
+    expect(() => parseConfig({ RETICENT_QDRANT_URL: `http://${rest}` })).toThrow(
+      /^RETICENT_QDRANT_URL: (?!.*secret)[^\n]+$/,
+    );
+  }
+  expect(parseConfig({ RETICENT_QDRANT_URL: "https://host:6333/a/path" }).qdrant?.url).toBe("https://host:6333/a/path");
+});
+
+test("a key that no header can hold is refused without being repeated", () => {
+  for (const key of [
+    "SECRETbad\nkeySECRET",
+    "schlüssel€SECRET",
+    " SECRET",
+    "SECRET\t",
+    "\0SECRET",
+    "SECRET".repeat(700),
+  ]) {
+    expect(() => parseConfig({ RETICENT_QDRANT_API_KEY: key })).toThrow(
+      /^RETICENT_QDRANT_API_KEY: (?!.*SECRET)[^\n]+$/,
+    );
+  }
+  const settings = { RETICENT_QDRANT_URL: "http://host", RETICENT_QDRANT_API_KEY: "a-key+/=~!" };
+  expect(parseConfig(settings).qdrant?.apiKey).toBe("a-key+/=~!");
+});
+
 test("a process that is one of several refuses adapters that the others cannot see", () => {
   const shared = {
     RETICENT_LEDGER: "redis",

@@ -1,4 +1,5 @@
 import { Redis, type Result } from "ioredis";
+import { databaseOf } from "#adapters/redis/url.ts";
 import { AppError } from "#core/errors.ts";
 import { plainError, unavailable } from "./plain-error.ts";
 import { runScript } from "./script.ts";
@@ -35,6 +36,7 @@ const maxBackoffMs = 1_000;
 export class RedisConnection {
   readonly #redis: Redis;
   readonly #options: ConnectionOptions;
+  readonly #database: number;
   /** The inspection of the server behind this very connection; `undefined` while there is none. */
   #inspection: Promise<ServerFindings> | undefined;
   /** Why there is no connection, as far as that is known. */
@@ -45,6 +47,7 @@ export class RedisConnection {
   constructor(options: ConnectionOptions) {
     const { url, timeoutMs } = options;
     this.#options = options;
+    this.#database = url.startsWith("/") ? 0 : databaseOf(url);
     this.#redis = new Redis(url, {
       lazyConnect: true,
       connectionName: "reticent-ledger",
@@ -122,7 +125,7 @@ export class RedisConnection {
   /** Inspects the server behind a new connection, or after a refusal: commands wait for it. */
   #inspect(): Promise<ServerFindings> {
     clearTimeout(this.#again);
-    const inspection = inspectServer(this.#redis, this.#options.durability).then(accepted);
+    const inspection = inspectServer(this.#redis, this.#options.durability, this.#database).then(accepted);
     this.#inspection = inspection;
     inspection.then(
       () => this.#later(inUseAgainMs, () => this.#look()),
@@ -134,7 +137,7 @@ export class RedisConnection {
   /** Inspects the server in use, without keeping anybody waiting. */
   async #look(): Promise<ServerFindings> {
     const before = this.#inspection;
-    const findings = await inspectServer(this.#redis, this.#options.durability);
+    const findings = await inspectServer(this.#redis, this.#options.durability, this.#database);
     // Not on behalf of a later connection.
     if (this.#inspection !== before || before === undefined) return findings;
     if (findings.refusals.length > 0) this.#inspect().catch(this.#told);

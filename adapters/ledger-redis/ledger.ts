@@ -1,3 +1,4 @@
+import { redisUrlProblem } from "#adapters/redis/url.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { PolicyRevisions } from "#core/ports/policy-revisions.ts";
 import type { ProbeStore } from "#core/ports/probes.ts";
@@ -30,17 +31,14 @@ export interface RedisLedgerOptions {
 }
 
 /**
- * ioredis takes anything else for the path of a socket, which it names in its errors, password and all; and what follows a "?" for settings that
- * count more than the ledger's own.
+ * Takes a URL, or the absolute path of a socket. ioredis takes anything else for the path of a socket, which it names in its errors, password
+ * and all; and what follows a "?" for settings that count more than the ledger's own.
  * @throws RangeError that does not repeat the URL
  */
 export function assertUrl(url: string): void {
-  const { protocol = "", search = "" } = URL.parse(url) ?? {};
-  if (url.startsWith("/") && !url.includes("?")) return;
-  if (protocol !== "redis:" && protocol !== "rediss:")
-    throw new RangeError("a Redis URL begins with redis:// or rediss://");
-  if (search !== "")
-    throw new RangeError("a Redis URL has no query: the settings of the connection are the ledger's own");
+  if (url.startsWith("/") && !url.startsWith("//") && !url.includes("?")) return;
+  const problem = redisUrlProblem(url);
+  if (problem !== undefined) throw new RangeError(problem);
 }
 
 const namespacePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

@@ -15,6 +15,8 @@ export interface StoreLook {
   /** Documents of all tenants, tombstones included. */
   readonly documents: number;
   readonly failed: number;
+  /** Documents that are to be found, indexed or not: not deleted, and not failed. */
+  readonly due: number;
   /** The policy revision that all processes agreed on. */
   readonly policy: string | null;
   /** Documents that are to be indexed under a fingerprint and are not yet. */
@@ -45,6 +47,7 @@ export async function lookIntoStore(redis: Redis, namespace = defaultNamespace):
     writes: Number(writes ?? 0),
     documents: await size(names.stored),
     failed: await size(names.failed),
+    due: await size(names.dueNames),
     policy,
     lagging: (fingerprint) => size(laggingSet(registry, fingerprint, names)),
     probes: async (fingerprint) => probeVectors(await redis.hgetallBuffer(names.probes(fingerprint))),

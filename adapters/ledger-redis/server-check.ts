@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { NoSuchDatabase } from "#adapters/redis/database.ts";
 import { infoOf, settingOf } from "#adapters/redis/facts.ts";
 
 /** What a ledger needs of its Redis: `strict` loses nothing that was acknowledged, `relaxed` takes what it finds. */
@@ -39,16 +40,25 @@ export const neededSettings = [
   ["no-appendfsync-on-rewrite", "no", "otherwise nothing is synced while the append-only file is rewritten"],
 ] as const;
 
+/** Whether a relaxed durability would take a server that was refused. */
+export function isRelaxedEnough({ refusals }: ServerFindings): boolean {
+  return refusals.every((line) => neededSettings.some(([name]) => line.startsWith(`Redis: ${name} `)));
+}
+
 /**
  * Asks a server for what {@link ServerFindings} holds. It refuses nothing itself.
+ * @param database the number of the one that the connection is to be on. It is selected here: the library goes on in database 0 when a server does
+ *   not have it
  * @throws what ioredis throws when the server does not answer
  */
-export async function inspectServer(redis: Redis, durability: Durability): Promise<ServerFindings> {
+export async function inspectServer(redis: Redis, durability: Durability, database = 0): Promise<ServerFindings> {
+  const noDatabase = await databaseProblem(redis, database);
   const info = infoOf(await redis.info());
   const settings = new Map<string, string | null>();
   for (const [name] of neededSettings) settings.set(name, await settingOf(redis, name));
   const refusals: string[] = [];
   const warnings: string[] = [];
+  if (noDatabase !== undefined) refusals.push(noDatabase);
   const role = info.get("role") ?? null;
   const clustered = info.get("cluster_enabled") === "1";
   // A replica answers reads with what was revoked elsewhere.
@@ -74,6 +84,18 @@ export async function inspectServer(redis: Redis, durability: Durability): Promi
     refusals,
     warnings,
   };
+}
+
+/** Selects a database. A connection is on database 0 without that, whose user may have no right to select. @returns the refusal */
+async function databaseProblem(redis: Redis, database: number): Promise<string | undefined> {
+  if (database === 0) return undefined;
+  try {
+    await redis.select(database);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "ReplyError") throw error;
+    return new NoSuchDatabase(database, error).message;
+  }
 }
 
 /**

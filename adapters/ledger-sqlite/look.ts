@@ -15,6 +15,8 @@ export interface LedgerLook {
   /** Documents of all tenants, tombstones included. */
   readonly documents: number;
   readonly failed: number;
+  /** Documents that are to be found, indexed or not: not deleted, and not failed. */
+  readonly due: number;
   /** Documents that are to be indexed under a fingerprint and are not yet. */
   lagging(fingerprint: string): number;
   probes(fingerprint: string): ReadonlyMap<string, Float32Array>;
@@ -51,6 +53,9 @@ export function lookIntoLedger(file: string, fingerprints: readonly string[]): L
       active: has("active_fingerprint") ? activeIn(database) : null,
       documents: hasDocuments ? count(database, "SELECT count(*) AS n FROM documents") : 0,
       failed: hasDocuments ? count(database, "SELECT count(*) AS n FROM documents WHERE failed = 1") : 0,
+      due: hasDocuments
+        ? count(database, "SELECT count(*) AS n FROM documents WHERE wanted_generation IS NOT NULL AND failed = 0")
+        : 0,
       lagging: (fingerprint) => lagging.get(fingerprint) ?? 0,
       probes: (fingerprint) => probes.get(fingerprint) ?? new Map(),
     };

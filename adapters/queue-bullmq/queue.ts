@@ -32,6 +32,7 @@ const noJobLeft: ReadonlySet<string> = new Set(["unknown", "completed", "failed"
 /**
  * Wake-ups on BullMQ. A process that never calls `start` only wakes; one that never calls `wake` only works. Opens also while the server is
  * away: a wake-up then rejects at once, the reconciler finds the document, and nothing has to be started again when the server is back.
+ * @throws NoSuchDatabase when the server does not have the database that the URL names
  */
 export async function openBullQueue(options: BullQueueOptions): Promise<BullQueue> {
   const { url, prefix = defaultPrefix, answerMs = 1_000, onTrouble } = options;
@@ -41,7 +42,11 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
   let again: NodeJS.Timeout | undefined;
   const redis = watched(askingConnection(url, answerMs));
   // Otherwise the first wake-ups of a process would come before its connection.
-  await readyWithin(redis, answerMs);
+  await readyWithin(redis, answerMs).catch((error: unknown) => {
+    closing = Promise.resolve();
+    clearTimeout(again);
+    throw error;
+  });
   const queue = new Queue(queueName, {
     connection: redis,
     prefix,
@@ -72,7 +77,7 @@ export async function openBullQueue(options: BullQueueOptions): Promise<BullQueu
     }
   }
 
-  function watched(connection: Redis): Redis {
+  function watched<T extends Redis>(connection: T): T {
     connection.on("error", failed);
     connection.on("ready", () => health.answered());
     return connection;

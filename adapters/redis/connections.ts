@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { DatabaseRedis } from "./database.ts";
 
 const reconnectMs = 1_000;
 /** After this time without an answer a worker's connection is taken for dead; BullMQ's longest blocking read takes 10 s. */
@@ -8,8 +9,8 @@ const workerSilenceMs = 12_000;
  * A connection for questions that somebody waits for: nothing is queued while the server is away, so that nobody waits for a
  * reconnection, and a server that says nothing is left after `answerMs`.
  */
-export function askingConnection(url: string, answerMs: number): Redis {
-  return new Redis(url, {
+export function askingConnection(url: string, answerMs: number): DatabaseRedis {
+  return new DatabaseRedis(url, {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -21,8 +22,8 @@ export function askingConnection(url: string, answerMs: number): Redis {
 }
 
 /** A connection of a worker: it waits as long as it takes for the server to come back. */
-export function workingConnection(url: string): Redis {
-  return new Redis(url, {
+export function workingConnection(url: string): DatabaseRedis {
+  return new DatabaseRedis(url, {
     maxRetriesPerRequest: null,
     socketTimeout: workerSilenceMs,
     retryStrategy: (times) => Math.min(reconnectMs, 50 * times),
@@ -50,17 +51,31 @@ export function lookingConnection(url: string, answerMs: number, onError: (error
   return redis;
 }
 
-/** Waits until a connection is usable, or for the given time. @returns whether it is */
-export async function readyWithin(redis: Redis, ms: number): Promise<boolean> {
+/**
+ * Waits until a connection is usable, or for the given time.
+ * @returns whether it is
+ * @throws NoSuchDatabase when there is a server and it does not give the database; the connection is then ended
+ */
+export async function readyWithin(redis: DatabaseRedis, ms: number): Promise<boolean> {
   if (redis.status === "ready") return true;
   const signal = AbortSignal.timeout(ms);
   await new Promise<void>((resolve) => {
-    redis.once("ready", resolve);
-    signal.addEventListener("abort", () => {
-      redis.off("ready", resolve);
+    const end = (): void => {
+      redis.off("ready", end);
+      redis.off("close", left);
       resolve();
-    });
+    };
+    const left = (): void => {
+      if (redis.noDatabase !== undefined) end();
+    };
+    redis.on("ready", end);
+    redis.on("close", left);
+    signal.addEventListener("abort", end);
   });
+  if (redis.noDatabase !== undefined) {
+    redis.disconnect();
+    throw redis.noDatabase;
+  }
   return isReady(redis);
 }
 

@@ -62,6 +62,7 @@ const fieldOf = ({ retrieval, user, actors, document }: FeedbackPosition): strin
  * Keeps traces in a Redis that several query processes share. A trace is compressed JSON; it never holds passage text. The keys of a tenant
  * begin with its name, and nothing is read without it. As durable as the server is configured.
  * All reads and `judge` throw AppError `traces-unavailable` while the server is away; `record` never does.
+ * @throws NoSuchDatabase when the server does not have the database that the URL names
  */
 export async function openRedisTraceStore(options: RedisTraceOptions): Promise<TraceStore> {
   const { url, prefix = "reticent-traces", clock, retention } = options;
@@ -69,6 +70,7 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
   const { flushMs = 25, sweepMs = 60_000, maxWaiting = 10_000, answerMs = 2_000 } = options;
   const redis = askingConnection(url, answerMs);
   redis.on("error", onError);
+  await readyWithin(redis, answerMs);
   defineTraceScripts(redis);
   const tenantsKey = `${prefix}:tenants`;
   // A tenant's name holds no brace: see tenantPattern.
@@ -125,7 +127,6 @@ export async function openRedisTraceStore(options: RedisTraceOptions): Promise<T
   const batches = makeBatches({ flushMs, retryMs: 1_000, maxWaiting, send, onError });
   const sweeper = setInterval(() => void sweep().catch(onError), sweepMs);
   sweeper.unref();
-  await readyWithin(redis, answerMs);
 
   return {
     record: (trace) => batches.add(trace),

@@ -1,8 +1,9 @@
 import { ForeignCollections } from "#adapters/index-qdrant/collections.ts";
 import { openQdrantIndex } from "#adapters/index-qdrant/qdrant-index.ts";
 import { openRedisLedger } from "#adapters/ledger-redis/ledger.ts";
-import { UnusableRedis } from "#adapters/ledger-redis/server-check.ts";
+import { isRelaxedEnough, UnusableRedis } from "#adapters/ledger-redis/server-check.ts";
 import { openBullQueue } from "#adapters/queue-bullmq/queue.ts";
+import { NoSuchDatabase } from "#adapters/redis/database.ts";
 import { openRedisTraceStore } from "#adapters/trace-redis/store.ts";
 import type { Clock } from "#core/ports/clock.ts";
 import type { EmbeddingModel } from "#core/ports/embedder.ts";
@@ -37,9 +38,8 @@ export async function openSharedStore(
   }).catch((error: unknown) => {
     if (!(error instanceof UnusableRedis)) throw error;
     const reasons = error.message.replaceAll("\n", "; ");
-    throw new ConfigError([
-      `RETICENT_REDIS_URL: ${reasons}; RETICENT_LEDGER_DURABILITY=relaxed runs on it all the same`,
-    ]);
+    const hint = "; RETICENT_LEDGER_DURABILITY=relaxed runs on it all the same";
+    throw new ConfigError([`RETICENT_REDIS_URL: ${reasons}${isRelaxedEnough(error.findings) ? hint : ""}`]);
   });
   closers.add(() => opened.ledger.close());
   return opened;
@@ -77,19 +77,31 @@ export async function openSharedIndex(
   });
 }
 
-/** Opens traces and feedback on Redis. */
+/** Opens traces and feedback on Redis. @throws ConfigError for a database that the server does not have */
 export async function openSharedTraces(
   { url, namespace }: RedisConfig,
   { traceRetention }: Pick<ServiceConfig, "traceRetention">,
   clock: Clock,
   onError: (error: unknown) => void,
 ): Promise<TraceStore> {
-  return openRedisTraceStore({ url, prefix: `${namespace}-traces`, clock, retention: traceRetention, onError });
+  return openRedisTraceStore({ url, prefix: `${namespace}-traces`, clock, retention: traceRetention, onError }).catch(
+    blaming("RETICENT_REDIS_URL"),
+  );
 }
 
-/** Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses. */
+/** A database that the server does not have is a bad setting. */
+const blaming =
+  (setting: string) =>
+  (error: unknown): never => {
+    throw error instanceof NoSuchDatabase ? new ConfigError([`${setting}: ${error.message}`]) : error;
+  };
+
+/**
+ * Opens the queue on Redis. It opens also while the server is away: the reconciler finds what it loses.
+ * @throws ConfigError for a database that the server does not have
+ */
 export async function openSharedQueue(
-  { queueUrl, namespace }: RedisConfig,
+  { url, queueUrl, namespace }: RedisConfig,
   deadlineMs: number,
   events: QueueEvents,
 ): Promise<ServiceQueue> {
@@ -106,7 +118,7 @@ export async function openSharedQueue(
     onGiveUp: events.onGiveUp,
     onError: events.onError,
     onTrouble: (error) => events.onError(undefined, error),
-  });
+  }).catch(blaming(queueUrl === url ? "RETICENT_REDIS_URL" : "RETICENT_QUEUE_REDIS_URL"));
   // Its methods may be in its private state.
   return {
     wake: (key, urgency) => queue.wake(key, urgency),

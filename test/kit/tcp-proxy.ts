@@ -17,17 +17,20 @@ export interface TcpProxy {
   garble(): void;
   /** Everything passes from now on, what was kept first. Listens again after {@link TcpProxy.refuse}. */
   pass(): Promise<void>;
+  /** Cuts every connection; later ones lead to another port of this machine. */
+  redirect(target: number): void;
   close(): Promise<void>;
 }
 
 /** Starts a proxy to a port of this machine. */
 export async function startProxy(target: number): Promise<TcpProxy> {
+  let goal = target;
   const sockets = new Set<Socket>();
   const kept: (() => void)[] = [];
   let requests: Flow = "pass";
   let replies: Flow = "pass";
   const server: Server = createServer((client) => {
-    const upstream = connect(target, "127.0.0.1");
+    const upstream = connect(goal, "127.0.0.1");
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       // Whatever becomes of one side, the other sees an end.
@@ -81,6 +84,10 @@ export async function startProxy(target: number): Promise<TcpProxy> {
       replies = "pass";
       for (const deliver of kept.splice(0)) deliver();
       if (!server.listening) await listen(port);
+    },
+    redirect(other) {
+      goal = other;
+      for (const socket of sockets) socket.destroy();
     },
     close: cut,
   };

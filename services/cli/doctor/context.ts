@@ -27,6 +27,8 @@ export interface LedgerFacts {
   /** Documents of all tenants, tombstones included. */
   readonly documents: number;
   readonly failed: number;
+  /** Documents that are to be found, whether they are indexed yet or not: not deleted, and not failed. */
+  readonly due: number;
   lagging(fingerprint: string): Promise<number>;
   probes(fingerprint: string): Promise<ReadonlyMap<string, Float32Array>>;
   /** Its own id, where it has one. */
@@ -45,6 +47,7 @@ export const emptyLedger: LedgerFacts = {
   active: null,
   documents: 0,
   failed: 0,
+  due: 0,
   lagging: async () => 0,
   probes: async () => new Map(),
 };

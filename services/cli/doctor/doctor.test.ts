@@ -219,17 +219,7 @@ test("the command ends by itself, with its exit code, though every server hangs"
     RETICENT_QDRANT_URL: `http://127.0.0.1:${port}`,
     RETICENT_URL: `http://127.0.0.1:${port}`,
   };
-  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-  const child = spawn(process.execPath, [main, "doctor", "--timeout-ms", "1000"], {
-    env: { PATH: process.env.PATH, ...env, ...servers },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let out = "";
-  child.stdout.on("data", (text) => {
-    out += String(text);
-  });
-  const [code] = await once(child, "close");
+  const { code, out } = await command(["doctor", "--timeout-ms", "1000"], { ...env, ...servers });
   expect(code).toBe(1);
   for (const name of ["ledger-server", "queue-server", "index-server", "service-health"]) {
     expect(out).toMatch(new RegExp(`^failed +${name} .*no answer`, "m"));
@@ -249,3 +239,52 @@ test("for people it is one line per check with what to do below, and wrong usage
     expect(wrong.err()).toMatch(/^reticent doctor: .*\n$/);
   }
 });
+
+/** A command in a process of its own, until it ends by itself. */
+async function command(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (text) => {
+    out += String(text);
+  });
+  child.stderr.on("data", (text) => {
+    err += String(text);
+  });
+  const [code] = await once(child, "close");
+  return { code, out, err };
+}
+
+test("a key or URL that cannot be right ends every command with code 2 and one line that names the variable alone", async () => {
+  const { env } = place();
+  const servers = {
+    RETICENT_LEDGER: "redis",
+    RETICENT_QUEUE: "bullmq",
+    RETICENT_INDEX: "qdrant",
+    RETICENT_REDIS_URL: "redis://127.0.0.1:1",
+    RETICENT_QDRANT_URL: "http://127.0.0.1:1",
+  };
+  const wrong = [
+    ["RETICENT_QDRANT_API_KEY", "SECRETbad\nkeySECRET"],
+    ["RETICENT_QDRANT_API_KEY", "schlüssel€SECRET"],
+    ["RETICENT_REDIS_URL", "redis://:SECRET@127.0.0.1:1/SECRET"],
+    ["RETICENT_QUEUE_REDIS_URL", "redis://:SEC%RET@127.0.0.1:1"],
+  ] as const;
+  for (const [at, [name, value]] of wrong.entries()) {
+    const given = { ...env, ...servers, [name]: value };
+    const service = await command([["query", "indexer", "worker"][at % 3] ?? ""], given);
+    expect(service).toMatchObject({ code: 2, out: "" });
+    expect(service.err).toMatch(new RegExp(`^reticent: ${name}: (?!.*SEC)[^\\n]+\\n$`));
+    const doctor = await command(["doctor", "--json", "--timeout-ms", "1000"], given);
+    expect(doctor).toMatchObject({ code: 2, err: "" });
+    expect(doctor.out).not.toContain("SEC");
+    const { checks } = JSON.parse(doctor.out) as { checks: { name: string; status: string; finding: string }[] };
+    expect(checks[0]).toMatchObject({ name: "settings", status: "failed", finding: expect.stringContaining(name) });
+    // The others go on.
+    expect(checks).toContainEqual(expect.objectContaining({ name: "encoder", status: "ok" }));
+  }
+}, 60_000);

@@ -39,7 +39,9 @@ Exit code: 0 when nothing failed (warnings are no failure), 1 when something did
 
 /** `reticent doctor`: one line for every dependency and setting. Reads only. */
 export function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
-  return exitCodeOf("doctor", () => doctor(args, terminal), terminal.stderr);
+  return exitCodeOf("doctor", () => doctor(args, terminal), terminal.stderr).finally(() => {
+    if (terminal === processTerminal) endSoon();
+  });
 }
 
 async function doctor(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -71,7 +73,6 @@ async function doctor(args: readonly string[], terminal: Terminal): Promise<numb
   const hasFailed = counts.failed > 0;
   if (values.json) terminal.stdout.write(`${JSON.stringify(documentOf(lines, counts), null, 2)}\n`);
   else print(lines, counts, terminal);
-  if (terminal === processTerminal) endSoon();
   if (settings.problems.length > 0) return 2;
   return hasFailed ? 1 : 0;
 }
@@ -85,28 +86,58 @@ async function examine(
   const closers: (() => unknown)[] = [];
   const atEnd = (close: () => unknown): void => void closers.push(close);
   const context: Context = { examination, config, spoilt, limitMs, clock: Date.now, atEnd };
-  checkSettings(context, settings, role);
-  const policy = checkPolicy(context);
-  checkIdentity(context);
-  const encoders = checkEncoders(context);
-  checkModelTrust(context, encoders, policy);
+  try {
+    begin(context, settings, { role, urls });
+    return await examination.lines();
+  } finally {
+    // What hangs is not waited for.
+    for (const close of closers.toReversed())
+      void Promise.resolve()
+        .then(close)
+        .catch(() => {});
+  }
+}
+
+/** Begins every check. A group that cannot even be begun is a failed line, and the others are made. */
+function begin(
+  context: Context,
+  settings: ReadSettings,
+  { role, urls }: { readonly role: Role; readonly urls: readonly string[] },
+): void {
+  const { config, examination, spoilt } = context;
+  const group = <T>(name: string, make: () => T, otherwise: T): T => {
+    try {
+      return make();
+    } catch (error) {
+      examination.check({
+        name,
+        advice: "",
+        look: () => {
+          throw error;
+        },
+      });
+      return otherwise;
+    }
+  };
+  const nothing = (name: string): Handle<never> => ({ name, outcome: Promise.resolve({}) });
+  group("settings", () => checkSettings(context, settings, role), undefined);
+  const policy = group("policy-folder", () => checkPolicy(context), nothing("policy-folder"));
+  group("identity", () => checkIdentity(context), undefined);
+  const encoders = group("encoder", () => checkEncoders(context), { models: nothing("encoder"), inUse: [] });
+  group("encoder-floor", () => checkModelTrust(context, encoders, policy), undefined);
   const isEmbedded = unshared(config.adapters).some((one) => /LEDGER|TRACES/.test(one));
-  const directory = isEmbedded && !spoilt.has("ledger") ? checkDataDirectory(context) : undefined;
-  const ledger = checkLedger(context, directory, encoders.models);
-  checkPolicyRevision(context, policy, ledger);
-  checkModelStore(context, encoders, ledger);
-  checkDocuments(context, ledger, encoders.models);
-  checkQueue(context);
-  checkTraces(context, directory);
-  checkIndex(context, encoders.models, ledger);
-  checkServices(context, urls);
-  const lines = await examination.lines();
-  // What hangs is not waited for.
-  for (const close of closers.toReversed())
-    void Promise.resolve()
-      .then(close)
-      .catch(() => {});
-  return lines;
+  const directory =
+    isEmbedded && !spoilt.has("ledger")
+      ? group("data-directory", () => checkDataDirectory(context), nothing("data-directory"))
+      : undefined;
+  const ledger = group("ledger", () => checkLedger(context, directory, encoders.models), nothing("ledger"));
+  group("policy-revision", () => checkPolicyRevision(context, policy, ledger), undefined);
+  group("active-fingerprint", () => checkModelStore(context, encoders, ledger), undefined);
+  group("documents", () => checkDocuments(context, ledger, encoders.models), undefined);
+  group("queue-server", () => checkQueue(context), undefined);
+  group("traces-server", () => checkTraces(context, directory), undefined);
+  group("index-server", () => checkIndex(context, encoders.models, ledger), undefined);
+  group("service-health", () => checkServices(context, urls), undefined);
 }
 
 function checkLedger(

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { Examination, type Found, failed, type Handle, ok, warning } from "./examination.ts";
+import { derived, Examination, type Found, failed, type Handle, ok, warning } from "./examination.ts";
 
 /** How a check of the property comes out: with or without what others need, or not at all. */
 const outcomes = ["ok", "ok-without", "warning", "failed", "failed-with", "throws", "rejects", "hangs"] as const;
@@ -64,5 +64,20 @@ test("a skipped line says because of what, and a hanging one how long it was wai
   expect(await examination.lines()).toMatchObject([
     { name: "server", status: "failed", finding: "no answer within 5 ms", advice: "start it" },
     { name: "version", status: "skipped", finding: "not asked, because of server" },
+  ]);
+});
+
+test("a part that cannot be made of a value fails the line that needs it, and the report is made", async () => {
+  const examination = new Examination(1_000);
+  const server = examination.check({ name: "server", advice: "", look: () => ok("there", 1) });
+  const part = derived(server, (): number => {
+    throw new Error("a secret");
+  });
+  examination.check({ name: "part", needs: [part], advice: "", look: () => ok("made") });
+  examination.check({ name: "other", advice: "", look: () => ok("made") });
+  expect(await examination.lines()).toMatchObject([
+    { name: "server", status: "ok" },
+    { name: "part", status: "failed", finding: "it failed (Error)", advice: expect.stringMatching(/./) },
+    { name: "other", status: "ok" },
   ]);
 });

@@ -45,6 +45,9 @@ export const skipped = <T>(finding: string): Found<T> => ({ status: "skipped", f
 
 const ofValue = <T>(value: T | undefined): { readonly value?: T } => (value === undefined ? {} : { value });
 
+/** Advice where a check has none of its own, because it was not to fail that way. */
+const unexpected = "look at the settings behind it; if they are right, report this line as a defect";
+
 /** What a check came to know, for the checks that need it. */
 export interface Handle<T> {
   readonly name: string;
@@ -87,7 +90,7 @@ export class Examination {
   /** Begins a check, as soon as what it needs is known. */
   check<T, const D extends readonly Handle<unknown>[] = []>(check: Check<T, D>): Handle<T> {
     const { name, needs = [] } = check;
-    const made = (async (): Promise<{ readonly found: Found<T>; readonly tookMs: number }> => {
+    const make = async (): Promise<{ readonly found: Found<T>; readonly tookMs: number }> => {
       const known: unknown[] = [];
       for (const need of needs) {
         const { value } = await need.outcome;
@@ -98,7 +101,12 @@ export class Examination {
       // Of the type that `needs` says: one value for each.
       const found = await this.#inTime(check, () => check.look(...(known as unknown as Known<D>)));
       return { found, tookMs: Math.round((performance.now() - start) * 10) / 10 };
-    })();
+    };
+    // Also of what a check needs: a part of it that cannot be made of its value is this line's failure.
+    const made = make().catch((error: unknown) => ({
+      found: failed<T>(reasonOf(error), check.advice || unexpected),
+      tookMs: 0,
+    }));
     this.#lines.push(
       made.then(({ found: { status, finding, ...rest }, tookMs }) => ({
         name,
@@ -127,12 +135,15 @@ export class Examination {
   ): Promise<Found<T>> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Found<T>>((resolve) => {
-      timer = setTimeout(() => resolve(failed(`no answer within ${this.#limitMs} ms`, advice)), this.#limitMs);
+      timer = setTimeout(
+        () => resolve(failed(`no answer within ${this.#limitMs} ms`, advice || unexpected)),
+        this.#limitMs,
+      );
     });
     try {
       return await Promise.race([(async () => look())(), late]);
     } catch (error) {
-      return failed(reasonOf(error), advice);
+      return failed(reasonOf(error), advice || unexpected);
     } finally {
       clearTimeout(timer);
     }

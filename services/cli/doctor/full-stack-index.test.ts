@@ -65,6 +65,29 @@ await describeStack("reticent doctor on what is wrong with Qdrant and an embeddi
     expect(foreign.named("failed")).toEqual(["index-ledger"]);
   });
 
+  test("an index that is called filled and holds none of the ledger's documents fails", async () => {
+    const { texts } = aliasesOf("reticent", stack.fingerprint);
+    const { result } = await stack.qdrantCall("POST", `/collections/${texts}/points/scroll`, {
+      limit: 100,
+      with_payload: true,
+      with_vector: true,
+    });
+    const { points } = result as { points: { id: string }[] };
+    expect(points.length).toBeGreaterThan(0);
+    const report = await stack.withFault(
+      () =>
+        stack.qdrantCall("POST", `/collections/${texts}/points/delete?wait=true`, {
+          points: points.map(({ id }) => id),
+        }),
+      () => stack.qdrantCall("PUT", `/collections/${texts}/points?wait=true`, { points }),
+    );
+    expect(report).toMatchObject({ code: 1 });
+    expect(report.line("index-filled").status).toBe("ok");
+    expect(report.named("failed")).toEqual(["index-points"]);
+    expect(report.line("index-points").finding).toContain("0 chunks");
+    expect(report.line("index-points").finding).toContain("1 document to be found");
+  });
+
   test("an index whose alias is gone is told, and is not made", async () => {
     const { search } = aliasesOf("reticent", stack.fingerprint);
     const act = (actions: object[]) => stack.qdrantCall("POST", "/collections/aliases", { actions });

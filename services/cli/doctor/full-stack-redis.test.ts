@@ -38,7 +38,7 @@ await describeStack("reticent doctor on what is wrong with Redis", (stack) => {
   });
   const usedMemory = async () => /used_memory:(\d+)/.exec(await stack.admin.info("memory"))?.[1];
 
-  test("a wrong password, a wrong port and an address with a query fail the server's line, and skip what needs it", async () => {
+  test("a wrong password, a wrong port and a database that is not there fail the server's line, and skip what needs it", async () => {
     const needing = [
       "ledger-role",
       "ledger-persistence",
@@ -53,7 +53,7 @@ await describeStack("reticent doctor on what is wrong with Redis", (stack) => {
       [stack.urlOf(stack.redis.url, "wrong"), "the server refuses the user name or password"],
       [stack.redis.url, "the server asks for a password"],
       [stack.urlOf(`redis://127.0.0.1:${await closedPort()}`), "nobody listens there"],
-      [`${stack.urlOf(stack.redis.url)}?family=6`, "RETICENT_REDIS_URL: a Redis URL has no query"],
+      [`${stack.urlOf(stack.redis.url)}/99`, "the server has no database of this number"],
     ] as const;
     for (const [url, reason] of urls) {
       const report = await look(stack.env({ RETICENT_REDIS_URL: url }));

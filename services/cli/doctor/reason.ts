@@ -72,6 +72,7 @@ function reasonOfOne(error: Error): string | undefined {
   if (error.name === "TimeoutError" || error.name === "AbortError" || error.name === "QdrantClientTimeoutError")
     return "no answer in time";
   if (error.name === "ReplyError") {
+    if (error.message.startsWith("ERR DB index is out of range")) return "the server has no database of this number";
     const [word = ""] = /^[A-Z]{2,20}\b/.exec(error.message) ?? [];
     return redisErrors[word] ?? `the server answers with an error${word === "" ? "" : ` (${word})`}`;
   }

@@ -40,22 +40,23 @@ export function checkIndex(context: Context, models: Handle<ModelsInUse>, ledger
   }
   const place = placeOf(qdrant.url);
   const { apiKey } = qdrant;
-  const at = lookAtQdrant({
-    url: qdrant.url,
-    prefix: qdrant.namespace,
-    timeoutMs: answerMs(context),
-    ...(apiKey === undefined ? {} : { apiKey }),
-  });
+  const opened = (): QdrantLook =>
+    lookAtQdrant({
+      url: qdrant.url,
+      prefix: qdrant.namespace,
+      timeoutMs: answerMs(context),
+      ...(apiKey === undefined ? {} : { apiKey }),
+    });
   const server = examination.check<QdrantLook>({
     name: "index-server",
     advice: "start the server, or correct RETICENT_QDRANT_URL",
-    look: () => lookAtServer(at, place),
+    look: () => lookAtServer(opened(), place),
   });
   const open = examination.check<QdrantLook, [typeof server]>({
     name: "index-key",
     needs: [server],
     advice: "correct RETICENT_QDRANT_API_KEY",
-    look: async () => {
+    look: async (at) => {
       await at.aliases();
       if (apiKey !== undefined) return ok("accepted", at);
       const told = "the server asks for none";
@@ -67,7 +68,7 @@ export function checkIndex(context: Context, models: Handle<ModelsInUse>, ledger
     name: "index-collections",
     needs: [open, models],
     advice: "look at the server's log",
-    look: async (_open, { configured }) => {
+    look: async (at, { configured }) => {
       const found = await at.collections(configured.fingerprint);
       if (!("problems" in found)) {
         return warning(
@@ -170,11 +171,11 @@ function checkPoints(
       if (status === "red" || !isOptimizerWell)
         return failed(`${told}, its optimizer failed`, "look at the server's log and disk");
       // Of the ledger nothing is needed: this line stands without it.
-      const documents = (await ledger.outcome).value?.documents ?? 0;
-      if (points === 0 && documents > 0) {
-        return warning(
-          `${told}, and the ledger has ${many(documents, "document")}`,
-          "let a worker run: it fills the index again",
+      const due = (await ledger.outcome).value?.due ?? 0;
+      if (points === 0 && due > 0) {
+        return failed(
+          `${told}, and the ledger has ${many(due, "document")} to be found in it: none of them is`,
+          "let a worker run: it indexes them, or fills the index again; its log says what keeps it",
         );
       }
       return status === "grey"
