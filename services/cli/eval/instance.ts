@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { signToken } from "#adapters/identity-jose/embedded.ts";
 import type { AdapterConfig } from "#services/adapter-settings.ts";
 import { startService } from "#services/compose.ts";
@@ -95,6 +96,11 @@ export async function startInstance(
     });
     if (own !== undefined) onServers.add(own);
     const service = await startService(config);
+    // A new index in Qdrant answers once it was looked through, which an empty one has not to wait for: documents would make it longer.
+    await ready(service.url).catch(async (error: unknown) => {
+      await service.close();
+      throw error;
+    });
     const api = new Api(service.url.replace(/\/$/, ""));
     const tokenFor = (tenant: string, user: string, groups: readonly string[], agents: readonly string[] = []) =>
       signToken({ dataDir, tenant, user, groups, agents, ttlS: tokenTtlS, audience: config.audience });
@@ -120,6 +126,18 @@ export async function startInstance(
   } catch (error) {
     await remove();
     throw error instanceof UnusableServer ? new ServiceError(error.message, { cause: error }) : error;
+  }
+}
+
+/** Waits until the service says that questions are answered. @throws ServiceError with what keeps it from that, after half a minute */
+async function ready(url: string): Promise<void> {
+  const end = performance.now() + 30_000;
+  for (;;) {
+    const response = await fetch(`${url.replace(/\/$/, "")}/readyz`);
+    const said = await response.text();
+    if (response.ok) return;
+    if (performance.now() > end) throw new ServiceError(`the service is not ready: ${said.slice(0, 300)}`);
+    await sleep(25);
   }
 }
 
