@@ -48,9 +48,10 @@ export interface Audit {
   /**
    * The next part of a pass over all documents, for each fingerprint. What the index lacks is noted in the ledger, which then lags; a whole pass
    * that found nothing lacking makes a new index searchable.
+   * @returns whether the index is searched under every fingerprint now
    * @throws AppError `ledger-unavailable`, `index-unavailable`
    */
-  step(): Promise<void>;
+  step(): Promise<boolean>;
 }
 
 /** Whether an index is one that {@link makeAudit} can compare. */
@@ -67,18 +68,19 @@ export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent
   /** When an instance was first seen unfilled, ms since the epoch. */
   const seenNew = new Map<string, number>();
 
-  async function step(fingerprint: string): Promise<void> {
+  async function step(fingerprint: string): Promise<boolean> {
     const found = await index.stand(fingerprint);
     const stand = found ?? nothingMade;
     // What was seen so far is of a ledger that lacked something.
     if (stand.isHeld) {
       passes.delete(fingerprint);
-      return;
+      return false;
     }
     if (stand.isFilled) seenNew.delete(stand.instance);
     else if (!seenNew.has(stand.instance)) seenNew.set(stand.instance, clock());
     const newSince = seenNew.get(stand.instance);
     let lost = 0;
+    let isSearched = stand.isFilled;
     for (let page = 0; page < (stand.isFilled ? 1 : fillingPages); page += 1) {
       const pass = await passOf(fingerprint, stand);
       const [tenant, ...others] = pass.tenants;
@@ -87,6 +89,7 @@ export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent
         // Where nothing was made, the first write makes it.
         if (stand.isFilled || pass.open > 0 || found === undefined) break;
         await index.filled(fingerprint, stand.instance);
+        isSearched = true;
         onEvent({ kind: "filled", fingerprint });
         break;
       }
@@ -105,6 +108,7 @@ export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent
       if (records.length < pageSize) Object.assign(pass, { tenants: others, after: undefined });
     }
     if (lost > 0) onEvent({ kind: "lost", fingerprint, documents: lost });
+    return isSearched;
   }
 
   /** What came after is new to callers as well; what came before, an import for instance, was there to be found. */
@@ -142,7 +146,9 @@ export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent
 
   return {
     async step() {
-      for (const fingerprint of fingerprints()) await step(fingerprint);
+      let isSearched = true;
+      for (const fingerprint of fingerprints()) isSearched = (await step(fingerprint)) && isSearched;
+      return isSearched;
     },
   };
 }

@@ -24,8 +24,11 @@ export interface ReconcilerOptions {
    * fingerprints under which this sweep found something lagging.
    */
   readonly advance?: (lagging: ReadonlySet<string>) => Promise<void>;
-  /** Compares a part of the index with the ledger, before the wake-ups: see `core/ingest/audit.ts`. Absent where neither can be lost alone. */
-  readonly audit?: () => Promise<void>;
+  /**
+   * Compares a part of the index with the ledger, before the wake-ups: see `core/ingest/audit.ts`. Absent where neither can be lost alone. While it says
+   * that the index is not searched, nobody waits a whole interval for the next one.
+   */
+  readonly audit?: () => Promise<boolean>;
   /** Housekeeping at the end of each sweep, e.g. to empty a write-ahead log of erased text. */
   readonly maintain?: () => void | Promise<void>;
 }
@@ -42,12 +45,16 @@ export interface SweepResult {
 export interface Reconciler {
   /** One sweep; a call during a sweep waits for that one. Never rejects: failures go to `onError`. */
   sweep(): Promise<SweepResult>;
+  /** The audit alone, before anything is accepted: of an index that is new and empty like its ledger it is all that there is to do. Never rejects. */
+  audit(): Promise<void>;
   /** Sweeps now, and then at the interval. */
   start(): void;
   /** Starts no further sweep and waits for the one that runs. */
   stop(): Promise<void>;
 }
 
+/** The longest interval while questions are refused because of the index, ms. */
+const hurriedMs = 250;
 /** Generations per batch of the collection; between batches, requests get their turn. */
 const batch = 200;
 
@@ -58,6 +65,13 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   let running: Promise<SweepResult> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let isSearched = true;
+
+  async function audit(): Promise<void> {
+    await attempt(async () => {
+      isSearched = (await options.audit?.()) ?? true;
+    }, undefined);
+  }
 
   async function wakeLagging(behind: Set<string>): Promise<number> {
     const lagging = new Map<string, DocumentKey>();
@@ -105,7 +119,7 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   function sweep(): Promise<SweepResult> {
     running ??= (async () => {
       // Apart, so that a trouble with one does not keep the other from happening.
-      await attempt(async () => options.audit?.(), undefined);
+      await audit();
       const behind = new Set<string>();
       const woken = await attempt(() => wakeLagging(behind), 0);
       await attempt(async () => options.advance?.(behind), undefined);
@@ -121,12 +135,13 @@ export function makeReconciler(options: ReconcilerOptions): Reconciler {
   async function loop(): Promise<void> {
     await sweep();
     if (stopped) return;
-    timer = setTimeout(() => void loop(), sweepMs);
+    timer = setTimeout(() => void loop(), isSearched ? sweepMs : Math.min(sweepMs, hurriedMs));
     timer.unref();
   }
 
   return {
     sweep,
+    audit,
     start() {
       void loop();
     },

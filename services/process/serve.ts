@@ -120,6 +120,7 @@ export async function serve(ports: Ports, config: ServiceConfig, app: FastifyIns
     metrics?.watchRequests(app);
     await registerRoutes(process, queue, () => closed !== undefined);
     if (duties.indexes) queue?.start(makePinnedWorker(ingestParts(process), models));
+    await reconciler?.audit();
     reconciler?.start();
     const url = await app
       .listen({ host: await oneAddress(config.host), port: config.port })

@@ -117,7 +117,7 @@ export async function openIndexer(stack: Stack = embedded) {
     fingerprint: () => fingerprint,
     written: () => [fingerprint],
     changes,
-    waitMs: 50,
+    waitMs: 1_500,
   });
 
   /** Asks as a user of the invented company, or as `user+agent`; `null` = without a token. */
