@@ -157,7 +157,7 @@ test("while documents are brought back nothing is called whole, and what was see
 test("where nothing was ever made, all that is live is lost, and nothing is called whole", async () => {
   const { audit, index, put, lagging, events, fingerprint } = await opened();
   index.isMade = false;
-  await audit.step();
+  expect(await audit.step()).toBe(true);
   expect(events).toEqual([]);
   await put("page");
   index.missing.add("page");

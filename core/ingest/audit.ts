@@ -48,7 +48,7 @@ export interface Audit {
   /**
    * The next part of a pass over all documents, for each fingerprint. What the index lacks is noted in the ledger, which then lags; a whole pass
    * that found nothing lacking makes a new index searchable.
-   * @returns whether the index is searched under every fingerprint now
+   * @returns whether the index is searched now under every fingerprint that anything was made for
    * @throws AppError `ledger-unavailable`, `index-unavailable`
    */
   step(): Promise<boolean>;
@@ -80,7 +80,8 @@ export function makeAudit({ ledger, archive, index, clock, fingerprints, onEvent
     else if (!seenNew.has(stand.instance)) seenNew.set(stand.instance, clock());
     const newSince = seenNew.get(stand.instance);
     let lost = 0;
-    let isSearched = stand.isFilled;
+    // Nothing was ever made for a previous model that never had a document: nobody waits for that.
+    let isSearched = stand.isFilled || found === undefined;
     for (let page = 0; page < (stand.isFilled ? 1 : fillingPages); page += 1) {
       const pass = await passOf(fingerprint, stand);
       const [tenant, ...others] = pass.tenants;
